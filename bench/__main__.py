@@ -1,0 +1,64 @@
+"""`python -m bench [FAMILY ...]`: measure, print the table, end with 1 if a goal was missed."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from bench import memory, startup
+from bench.contestants import Contestants, compile_all, installed
+from bench.measure import BenchError, adopt_orphans
+from bench.report import Row, table
+
+FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
+    "startup": startup.rows,
+    "memory": memory.rows,
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("family", nargs="*", metavar="FAMILY", help=f"of {', '.join(FAMILIES)}")
+    parser.add_argument("--pairs", type=int, default=21, help="measurements of each (21)")
+    parser.add_argument("--gaffer", help="another gaffer, say that of an older checkout's venv")
+    return parser
+
+
+def measure(families: Sequence[str], contestants: Contestants) -> Iterator[Row]:
+    for family in families:
+        began = time.monotonic()
+        print(f"{family} ...", end="", file=sys.stderr, flush=True)
+        yield from FAMILIES[family](contestants)
+        print(f" {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    arguments = parser().parse_args()
+    families = arguments.family or list(FAMILIES)
+    if unknown := set(families) - set(FAMILIES):
+        parser().error(f"no such family: {', '.join(sorted(unknown))}")
+    if arguments.pairs < 1:
+        parser().error("--pairs: at least 1")
+    try:
+        contestants = Contestants(
+            gaffer=shlex.split(arguments.gaffer) if arguments.gaffer else installed("gaffer"),
+            honcho=installed("honcho"),
+            pairs=arguments.pairs,
+        )
+        compile_all()
+        adopt_orphans()
+        rows = list(measure(families, contestants))
+    except BenchError as error:
+        print(f"\nbench: {error}", file=sys.stderr)
+        return 2
+    print(f"Python {platform.python_version()}, {platform.platform()}, {arguments.pairs} pairs")
+    print(table(rows))
+    return 0 if all(row.ok for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The apps that a manager runs beside its processes, one file each."""

@@ -1,0 +1,78 @@
+"""Signals: Ctrl-C, SIGTERM and SIGHUP end the run in order, Ctrl-Z halts it and fg goes on."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from ..loop import adapt
+from .outcome import signal_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..loop import Loop
+    from ..manager import Manager
+
+SAME_ACTION = 0.2  # seconds; within this, two signals are one keypress or one `kill` of a group
+
+
+class Signals:
+    """Stops the manager on SIGINT, SIGTERM and SIGHUP; a second one doesn't wait for the processes.
+
+    `received` is the first of them, None until then: whoever runs the manager ends by it in the end.
+    A SIGHUP that was ignored (nohup) stays ignored.
+    """
+
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self.received: int | None = None
+        self._say = say
+        self._last = 0.0
+        self._handled: list[int] = []
+
+    def start(self, loop: Any, manager: Manager) -> None:
+        self._loop: Loop = adapt(loop)
+        self._manager = manager
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+                self._handle(signum, self._handle_end)
+        self._handle(signal.SIGTSTP, self._handle_halt)
+        self._handle(signal.SIGCONT, self._handle_continue)
+
+    def _handle(self, signum: int, callback: Callable[[int], object]) -> None:
+        self._loop.add_signal_handler(signum, callback, signum)
+        self._handled.append(signum)
+
+    def stop(self) -> None:
+        for signum in self._handled:
+            self._loop.remove_signal_handler(signum)
+        self._handled.clear()
+        self._loop.close()
+
+    def restart(self) -> None:
+        """Signals are heard all the time."""
+
+    def _handle_end(self, signum: int) -> None:
+        now = self._loop.time()
+        if self.received is None:
+            self.received = signum
+            name = "Ctrl-C" if signum == signal.SIGINT else signal_name(signum)
+            self._say(f"{name}: stopping")
+            self._manager.stop()
+        elif now - self._last > SAME_ACTION:
+            self._say("not waiting any longer: killing what is left")
+            self._manager.kill()
+        self._last = now
+
+    def _handle_halt(self, _signum: int) -> None:
+        self._signal_all(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    def _handle_continue(self, _signum: int) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, signum: int) -> None:
+        for pid in self._manager.running_processes():
+            self._manager.send_signal(pid, signum, group=True)

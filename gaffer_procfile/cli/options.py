@@ -1,0 +1,192 @@
+"""The options of the verbs, each written down once: for the parser and for finding the verb."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from ..errors import UsageError
+from .streams import show
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Sequence
+    from typing import Any, NoReturn
+
+
+class Option:
+    """What `add_argument` is called with."""
+
+    __slots__ = ("names", "settings")
+
+    def __init__(self, *names: str, **settings: Any) -> None:
+        self.names = names
+        self.settings = settings
+
+    @property
+    def takes_value(self) -> bool:
+        return self.settings.get("action", "store") in ("store", "append")
+
+
+COMMON = (
+    Option(
+        "-f", "--procfile", metavar="FILE", help="the Procfile (default: Procfile.dev or Procfile)"
+    ),
+    Option(
+        "-d", "--directory", "--root", metavar="DIR", help="the project (default: the Procfile's)"
+    ),
+    Option(
+        "-e",
+        "--env",
+        metavar="FILE",
+        action="append",
+        help="read variables from FILE instead of .env; again, or with commas, for several",
+    ),
+    Option("-p", "--port", metavar="N", help="the first process's PORT (default: 5000)"),
+    Option(
+        "--port-step", metavar="N", help="from one entry's port to the next one's (default: 100)"
+    ),
+    Option("--no-override", action="store_true", help="let the environment win over .env"),
+)
+
+OUTPUT = (
+    Option("--no-prefix", action="store_true", help="lines as they are, without time and name"),
+    Option(
+        "--no-timestamps",
+        "--no-timestamp",
+        action="store_true",
+        help="no time in the prefix",
+    ),
+    Option("--mark-stderr", action="store_true", help="'!' instead of '|' before lines of stderr"),
+    Option(
+        "--colour",
+        "--color",
+        dest="colour",
+        choices=("auto", "always", "never"),
+        help="auto: on a terminal (default), unless NO_COLOR or FORCE_COLOR is set",
+    ),
+    Option(
+        "--no-colour",
+        "--no-color",
+        dest="colour",
+        action="store_const",
+        const="never",
+        help=argparse.SUPPRESS,
+    ),
+    Option("-q", "--quiet", action="store_true", help="only what the processes write"),
+)
+
+START = (
+    Option(
+        "-c",
+        "--concurrency",
+        "-m",
+        "--formation",
+        metavar="NAME=N,...",
+        help="how many of each: web=2,worker=0; all=N for the rest",
+    ),
+    Option("-x", "--exclude", metavar="NAME", action="append", help="all but this one"),
+    Option(
+        "-t",
+        "--stop-timeout",
+        "--timeout",
+        metavar="SECONDS",
+        help="from SIGTERM to SIGKILL when stopping (default: 5)",
+    ),
+)
+
+VERB_OPTIONS = (
+    *COMMON,
+    *OUTPUT,
+    *START,
+    Option("-h", "--help", action="help"),
+    Option("-v", "--version", action="store_true"),
+)
+
+
+def split_at_word(argv: Sequence[str], options: Iterable[Option]) -> tuple[list[str], list[str]]:
+    """`argv` up to the first word that is neither an option nor an option's value, and the rest.
+
+    A `--` ends the options and is dropped.
+    """
+    with_value = {name for option in options if option.takes_value for name in option.names}
+    index = 0
+    while index < len(argv):
+        word = argv[index]
+        if word == "--":
+            return list(argv[:index]), list(argv[index + 1 :])
+        if not word.startswith("-") or word == "-":
+            break
+        index += 2 if _wants_next(word, with_value) else 1
+    return list(argv[:index]), list(argv[index:])
+
+
+def _wants_next(word: str, with_value: Container[str]) -> bool:
+    """Whether the value of the option `word` is the next word."""
+    if word.startswith("--"):
+        return word in with_value
+    for index, letter in enumerate(word[1:], 1):  # -qf FILE is -q -f FILE, and -fFILE has it inside
+        if f"-{letter}" in with_value:
+            return index == len(word) - 1
+    return False
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Knows its width by itself: argparse makes one per option, and asks by way of `shutil` (3 ms)."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            width = os.get_terminal_size().columns
+        except OSError:
+            width = 100
+        super().__init__(prog, width=min(width, 100) - 2)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are ours."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, hint=f"see '{self.prog} --help'")
+
+    def print_help(self, file: object = None) -> None:
+        show(self.format_help())
+
+
+def parser(
+    verb: str, options: Iterable[Option], *, usage: str, description: str, epilog: str
+) -> Parser:
+    """The parser of one verb."""
+    made = Parser(
+        prog=f"gaffer {verb}",
+        usage=f"gaffer {verb} {usage}",
+        description=description,
+        epilog=epilog,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    for option in options:
+        made.add_argument(*option.names, **option.settings)
+    return made
+
+
+def whole_number(text: str | None, name: str, default: int) -> int:
+    """The value of an option that counts something. Raises UsageError."""
+    if text is None:
+        return default
+    # int() refuses thousands of digits; nothing that is counted here has so many.
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise UsageError(f"{name} takes a whole number, not {text!r}")
+    return int(text)
+
+
+def seconds(text: str | None, name: str, default: float) -> float:
+    """The value of an option that is a time. Raises UsageError."""
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise UsageError(f"{name} takes a number of seconds, not {text!r}")
+    return value

@@ -1,0 +1,165 @@
+"""`gaffer start`: a project's plan on a manager, with its output on ours, until it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+
+from ..apps.console import ConsoleOutput
+from ..apps.exit_policy import ExitPolicy
+from ..apps.signals import Signals
+from ..errors import GafferError
+from ..loop import default_loop
+from ..manager import Manager
+from ..output.prefix import Prefixes, palette
+from ..plan import install
+from ..project import load
+from .foreman_file import apply_defaults
+from .options import COMMON, OUTPUT, START, parser, seconds
+from .project import project_options
+from .streams import STDOUT, complain, end_by
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Sequence
+    from typing import Any
+
+    from ..plan import Plan
+
+STOP_TIMEOUT = 5.0  # seconds
+
+DESCRIPTION = """\
+Run the processes of the Procfile, or those that are named, and show what they write.
+The first that ends ends them all. Ctrl-C stops them in order, a second one at once."""
+
+EPILOG = """\
+examples:
+  gaffer start                     everything in ./Procfile
+  gaffer start web worker          only these two
+  gaffer start -x clock            all but this one
+  gaffer start -c web=2,worker=0   two of web, no worker, one of each other
+  gaffer start -e .env,.env.local  both files, the later one wins
+  gaffer start --no-prefix -q      nothing but what the processes write
+
+exit status: that of the first process that failed (128 + n if signal n killed it); 0 if none
+did; 1 if the Procfile is wrong, 2 if the command line is. After Ctrl-C gaffer ends by SIGINT
+itself (130 for a shell), so that a script around it ends too."""
+
+
+def run(argv: Sequence[str]) -> int:
+    made = parser(
+        "start",
+        (*START, *COMMON, *OUTPUT),
+        usage="[OPTIONS] [NAME ...]",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+    )
+    made.add_argument(
+        "names", metavar="NAME", nargs="*", help="the processes to run (default: all)"
+    )
+    args = made.parse_intermixed_args(argv)
+    apply_defaults(args)
+    stop_timeout = seconds(args.stop_timeout, "--stop-timeout", STOP_TIMEOUT)
+    plan = load(project_options(args, args.names))
+    for problem in plan.problems:
+        complain(str(problem))
+    return Run(plan, args, stop_timeout).run()
+
+
+class Run:
+    """One run of a plan, from the first process to gaffer's own exit status."""
+
+    def __init__(self, plan: Plan, args: Namespace, stop_timeout: float) -> None:
+        self._plan = plan
+        self._stop_timeout = stop_timeout
+        self._broken: OSError | None = None
+        self._manager = Manager(_event_loop())
+        self._console = ConsoleOutput(
+            fd=STDOUT,
+            prefixes=_prefixes(args, plan),
+            display=_display,
+            on_broken=self._handle_broken_output,
+            quiet=args.quiet or args.no_prefix,
+            mark_stderr=args.mark_stderr,
+        )
+        self._signals = Signals(self._console.say)
+        self._policy = ExitPolicy(self._console.say, _display)
+
+    def run(self) -> int:
+        self._manager.start([self._console, self._signals, self._policy])
+        try:
+            for note in self._plan.notes:
+                self._console.say(note)
+            install(
+                self._plan,
+                self._manager,
+                restart="never",
+                stop_timeout=self._stop_timeout,
+                redirect_output=("stdout", "stderr"),
+                redirect_input=True,  # open and silent: many watchers end with their input
+            )
+            self._manager.run()
+        except BaseException:
+            # A fault of ours must not leave anything running.
+            for process in self._manager.running_processes().values():
+                process.kill(signal.SIGKILL, group=True)
+            raise
+        self._console.finish()
+        return self._end()
+
+    def _handle_broken_output(self, error: OSError) -> None:
+        self._broken = error
+        self._manager.stop()
+
+    def _end(self) -> int:
+        """The exit status, unless a signal is what ends us."""
+        if self._policy.status:
+            return self._policy.status
+        if self._broken is not None:
+            if self._broken.errno == errno.EPIPE:
+                end_by(signal.SIGPIPE)  # as any program does whose reader has gone
+            complain(f"can't write to standard output: {self._broken.strerror}")
+            return 1
+        if self._signals.received is not None:
+            end_by(self._signals.received)
+        return self._policy.status or 0
+
+
+def _event_loop() -> Any:
+    """The loop that GAFFER_LOOP names, or the best there is."""
+    kind = os.environ.get("GAFFER_LOOP") or None
+    try:
+        return default_loop(kind)
+    except (ImportError, ValueError) as error:
+        raise GafferError(f"GAFFER_LOOP={kind}: {error}") from error
+
+
+def _display(name: str, instance: int) -> str:
+    """`shop:web` and 1 as a person sees it: `web.1`."""
+    return f"{name.rpartition(':')[2]}.{instance}"
+
+
+def _prefixes(args: Namespace, plan: Plan) -> Prefixes | None:
+    if args.no_prefix:
+        return None
+    prefixes = Prefixes(
+        timestamps=not args.no_timestamps, colours=palette() if _wants_colour(args.colour) else None
+    )
+    for template in plan.templates:
+        for instance in range(1, template.instances + 1):
+            full_name = f"{template.group}:{template.name}"
+            prefixes.assign(_display(full_name, instance), full_name)
+    return prefixes
+
+
+def _wants_colour(choice: str | None) -> bool:
+    if choice in ("always", "never"):
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR")
+    if forced:
+        return forced != "0"
+    return os.isatty(STDOUT) and os.environ.get("TERM") != "dumb"

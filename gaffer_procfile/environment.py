@@ -1,0 +1,203 @@
+"""Environment files, who wins over whom, and where each variable came from.
+
+The dialect is python-dotenv's, by its own parser; interpolation is resolved here, because a later
+file is to see an earlier one and os.environ is never written. docs/env-dialect.md has the rules.
+"""
+
+from __future__ import annotations
+
+from .errors import EnvironmentFileError, GafferError, unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping
+
+    from dotenv.parser import Binding
+
+    from .errors import Severity
+
+INHERITED = "environment"
+OURS = "gaffer"
+
+
+class Variable:
+    """A value and its origin: ".env:3", "environment" or "gaffer".
+
+    `overrode` is the variable that would have held without this one.
+    """
+
+    __slots__ = ("name", "origin", "overrode", "value")
+
+    def __init__(
+        self, name: str, value: str, origin: str, overrode: Variable | None = None
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.origin = origin
+        self.overrode = overrode
+
+
+class Environment:
+    """Variables by name: those of `base`, and what was set on top of them."""
+
+    __slots__ = ("_base", "_set")
+
+    def __init__(self, base: Mapping[str, str]) -> None:
+        # A copy, and not of Variables: most are only ever handed on.
+        self._base = dict(base)
+        self._set: dict[str, Variable] = {}
+
+    def get(self, name: str) -> Variable | None:
+        variable = self._set.get(name)
+        if variable is None and name in self._base:
+            variable = Variable(name, self._base[name], INHERITED)
+        return variable
+
+    def __getitem__(self, name: str) -> Variable:
+        variable = self.get(name)
+        if variable is None:
+            raise KeyError(name)
+        return variable
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._set or name in self._base
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._base
+        yield from (name for name in self._set if name not in self._base)
+
+    def __len__(self) -> int:
+        return len(self._base.keys() | self._set.keys())
+
+    def set(self, name: str, value: str, origin: str) -> None:
+        self._set[name] = Variable(name, value, origin, self.get(name))
+
+    def forget(self, name: str) -> None:
+        """Take back whatever was set on top of the base."""
+        self._set.pop(name, None)
+
+    def values(self) -> dict[str, str]:
+        """Name to value: what a child process is given."""
+        values = self._base.copy()
+        for name, variable in self._set.items():
+            values[name] = variable.value
+        return values
+
+
+def load(
+    files: Iterable[tuple[str, bool]], base: Mapping[str, str], *, override: bool = True
+) -> tuple[Environment, list[GafferError]]:
+    """`base` with the variables of `files`, each a path and whether it must exist, in order.
+
+    A later file wins over an earlier one; they win over `base` if `override`, else it does. Raises
+    nothing: what is wrong comes back as problems.
+    """
+    environment = Environment(base)
+    problems: list[GafferError] = []
+    # What ${NAME} sees. None is python-dotenv's for a name without a value.
+    scope: dict[str, str | None] = dict(base)
+    for path, required in files:
+        try:
+            with open(path, "rb") as stream:
+                text = _decode(stream.read(), path)
+        except FileNotFoundError as error:
+            if required:
+                problems.append(EnvironmentFileError(unreadable(error), file=path))
+        except OSError as error:
+            problems.append(EnvironmentFileError(unreadable(error), file=path))
+        except EnvironmentFileError as error:
+            problems.append(error)
+        else:
+            fixed = () if override else base
+            problems += _apply(text, path, environment, scope, fixed)
+    return environment, problems
+
+
+def _apply(
+    text: str,
+    path: str,
+    environment: Environment,
+    scope: dict[str, str | None],
+    fixed: Container[str],
+) -> list[GafferError]:
+    """Set what the file's text sets, save the names in `fixed`; return what is wrong with it."""
+    import io
+
+    # 15 ms of import: only who has such a file pays.
+    from dotenv.parser import parse_stream
+
+    problems: list[GafferError] = []
+
+    def report(line: int, message: str, hint: str | None, severity: Severity) -> None:
+        problem = EnvironmentFileError(message, file=path, line=line, hint=hint, severity=severity)
+        problems.append(problem)
+
+    # newline=None: line ends are as in a file opened for text, which is what python-dotenv reads.
+    for binding in parse_stream(io.StringIO(text, newline=None)):
+        line = _line(binding)
+        name = binding.key
+        if binding.error:
+            report(line, *_complaint(binding.original.string), "warning")
+        elif name is None:
+            continue
+        elif "=" in name or "\0" in name or "\0" in (binding.value or ""):
+            message = f"{name!r} can't be in an environment, line left out"
+            report(line, message, "no '=' in a name, no NUL byte anywhere", "warning")
+        elif binding.value is None:
+            report(line, f"{name} has no '=', so it sets nothing", f"{name}= is empty", "notice")
+            if name not in fixed:
+                scope[name] = None
+                environment.forget(name)
+        else:
+            value, unset = _interpolate(binding.value, scope)
+            for missing in unset:
+                message = f"${{{missing}}} is not set, so it is empty in {name}"
+                report(line, message, f"${{{missing}:-}} if it is meant to be", "notice")
+            if name not in fixed:
+                scope[name] = value
+                environment.set(name, value, f"{path}:{line}")
+    return problems
+
+
+def _interpolate(value: str, scope: Mapping[str, str | None]) -> tuple[str, list[str]]:
+    """`value` with its ${NAME} and ${NAME:-default} replaced, and the names that had neither."""
+    if "${" not in value:
+        return value, []
+    from dotenv import variables
+
+    atoms = list(variables.parse_variables(value))
+    unset = [
+        atom.name
+        for atom in atoms
+        if isinstance(atom, variables.Variable)
+        and atom.default is None
+        and scope.get(atom.name) is None
+    ]
+    return "".join(atom.resolve(scope) for atom in atoms), unset
+
+
+def _decode(data: bytes, path: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise EnvironmentFileError(
+            f"not UTF-8: byte 0x{error.object[error.start]:02x}",
+            file=path,
+            line=error.object.count(b"\n", 0, error.start) + 1,
+            hint="save the file as UTF-8",
+        ) from error
+
+
+def _line(binding: Binding) -> int:
+    # The parser counts from where it stopped last, blank lines in between included.
+    original = binding.original
+    blank = len(original.string) - len(original.string.lstrip())
+    return original.line + original.string.count("\n", 0, blank)
+
+
+def _complaint(text: str) -> tuple[str, str]:
+    """The message and hint for text that the parser gave up on."""
+    value = text.partition("=")[2].lstrip()
+    if value[:1] in ("'", '"') and value.count(value[0]) % 2:
+        return f"the quote {value[0]} is never closed, left out", "close it, or escape it by \\"
+    return "not a line of NAME=value, left out", "quote a value as a whole, or not at all"

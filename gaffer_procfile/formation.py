@@ -1,0 +1,112 @@
+"""How many of each process run, and which port each gets."""
+
+from __future__ import annotations
+
+from .errors import FormationError, UnknownProcessError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ALL = "all"
+DEFAULT_PORT = 5000
+DEFAULT_STEP = 100
+HIGHEST_PORT = 65535
+
+_EXAMPLE = "a formation looks like web=2,worker=1"
+
+
+def parse(text: str) -> dict[str, int]:
+    """Read `web=2,worker=0`, where `all` is those not named. FormationError if malformed."""
+    formation: dict[str, int] = {}
+    for item in text.split(","):
+        if not item.strip():
+            continue
+        name, equals, number = (part.strip() for part in item.partition("="))
+        if not equals or not name:
+            raise FormationError(f"{item.strip()!r} is not name=number", hint=_EXAMPLE)
+        count = _whole_number(number)
+        if count is None:
+            raise FormationError(f"{name}={number}: not a number from 0 up", hint=_EXAMPLE)
+        # Two answers to one question: whichever we took, somebody meant the other.
+        if name in formation:
+            raise FormationError(f"{name!r} is in the formation twice")
+        formation[name] = count
+    return formation
+
+
+def counts(formation: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
+    """How many of each of `names`. UnknownProcessError if the formation names another."""
+    for name in formation:
+        if name != ALL and name not in names:
+            raise UnknownProcessError(name, names)
+    default = formation.get(ALL, 1)
+    return {name: formation.get(name, default) for name in names}
+
+
+def parse_port(text: str, source: str) -> int:
+    """Read a port; FormationError names `source`, where it came from (".env:2", "-p")."""
+    port = _whole_number(text)
+    if port is None or not 1 <= port <= HIGHEST_PORT:
+        raise FormationError(
+            f"{text!r} is not a port", file=source, hint=f"a number from 1 to {HIGHEST_PORT}"
+        )
+    return port
+
+
+def ports(base: int, step: int, instances: Mapping[str, int]) -> dict[str, int]:
+    """The first port of each entry, `step` apart from `base` on; its instances have the next ones.
+
+    `instances` has all entries in the Procfile's order, with 0 for one that isn't to run, so that
+    what is selected moves no ports. FormationError if two instances would have the same port, or
+    one would be past 65535.
+    """
+    if step < 1:
+        raise FormationError(f"a port step of {step} is too small", hint="--port-step 1 or more")
+    first = {name: base + index * step for index, name in enumerate(instances)}
+    before: str | None = None
+    for name, count in instances.items():
+        if before is not None and count > 0 and first[name] < first[before] + instances[before]:
+            raise FormationError(
+                f"{before}={instances[before]} reaches port {first[name]}, which is {name}'s",
+                hint=f"--port-step {_needed_step(instances)} keeps them apart",
+            )
+        last = first[name] + max(count, 1) - 1
+        if last > HIGHEST_PORT:
+            raise FormationError(
+                f"{name} would get port {last}, past {HIGHEST_PORT}",
+                hint="a smaller --port-step, or a lower port with -p",
+            )
+        if count > 0:
+            before = name
+    return first
+
+
+def port_variable(name: str) -> str:
+    """The variable by which its siblings find process `name`: GAFFER_PORT_WEB_2 for `web-2`."""
+    return "GAFFER_PORT_" + name.upper().replace("-", "_")
+
+
+def clashes(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs (earlier, later) of names that have one and the same `port_variable`."""
+    owners: dict[str, str] = {}
+    pairs = []
+    for name in names:
+        owner = owners.setdefault(port_variable(name), name)
+        if owner != name:
+            pairs.append((owner, name))
+    return pairs
+
+
+def _needed_step(instances: Mapping[str, int]) -> int:
+    # The last entry has nobody after it to run into.
+    return max(list(instances.values())[:-1])
+
+
+def _whole_number(text: str) -> int | None:
+    """The number that `text` is in plain digits; int() takes '1_000', '+1' and other scripts'."""
+    text = text.strip()
+    # No count or port has so many digits, and int() refuses thousands of them.
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    return None

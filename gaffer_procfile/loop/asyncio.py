@@ -1,0 +1,54 @@
+"""An asyncio or uvloop loop as the manager uses it."""
+
+from __future__ import annotations
+
+from .base import Adapter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
+
+
+class AsyncioLoop(Adapter):
+    """An asyncio (or uvloop) loop used as it is. Only `run()` and `close()` are added to it.
+
+    One object per asyncio loop, shared by all who use that loop.
+    """
+
+    _adapters: ClassVar[dict[int, AsyncioLoop]] = {}
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__()
+        self._raw = raw
+        self._is_run_here = False
+        self.time = raw.time
+        self.call_soon = raw.call_soon
+        self.call_soon_threadsafe = raw.call_soon_threadsafe
+        self.call_later = raw.call_later
+        self.add_reader = raw.add_reader
+        self.remove_reader = raw.remove_reader
+        self.add_writer = raw.add_writer
+        self.remove_writer = raw.remove_writer
+        self.add_signal_handler = raw.add_signal_handler
+        self.remove_signal_handler = raw.remove_signal_handler
+        self.stop = raw.stop
+
+    @classmethod
+    def of(cls, raw: Any) -> AsyncioLoop:
+        adapter = cls._adapters.get(id(raw))
+        if adapter is None:
+            adapter = cls._adapters[id(raw)] = cls(raw)
+        return adapter
+
+    def run(self) -> None:
+        self._is_run_here = True
+        try:
+            self._raw.run_forever()
+        finally:
+            self._is_run_here = False
+
+    def _end(self) -> None:
+        self._adapters.pop(id(self._raw), None)
+        # asyncio never ends by itself: what `run()` began, the last user ends.
+        if self._is_run_here:
+            self._raw.call_soon(self._raw.stop)

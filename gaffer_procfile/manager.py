@@ -1,0 +1,433 @@
+"""Manager: keeps the processes of its templates alive.
+
+Its public methods and events are those of gaffer's manager.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import RLock
+
+from .events import EventEmitter
+from .loop import adapt, default_loop
+from .process import Process
+from .state import FlappingInfo, ProcessState, ProcessTracker
+from .supervisor import Supervisor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, Protocol, overload
+
+    from .events import Listener
+
+    class App(Protocol):
+        """What a manager runs beside its processes: output, signals, a control socket, …"""
+
+        def start(self, loop: Any, manager: Manager) -> object: ...
+        def stop(self) -> object: ...
+        def restart(self) -> object: ...
+
+    ManagerCallback = Callable[["Manager"], object]
+
+
+class Manager:
+    """Keeps alive the processes of its templates, and tells what happens to them.
+
+    `loop` is a pyuv loop, an asyncio loop or a `SelectorLoop`; without one it is pyuv's default loop
+    where pyuv is installed, else a new `SelectorLoop`. `manager.loop` gives back what was given.
+
+        manager = Manager()
+        manager.start(apps=[...])
+        manager.add_process("web", "python3 -m http.server", numprocesses=2)
+        manager.run()
+
+    Any public method may be called from any thread; `start` and `run` belong to the loop's. An
+    unknown name raises KeyError.
+
+    Events are heard as `listener(evtype, event)`, where `event` is a dict with at least `event` and
+    `name`: `create`, `start`, `update`, `delete`, `stop` and `flap` of a template, `spawn`, `reap`,
+    `stop_pid` and `exit` of a process, with its `pid` (the manager's id), `os_pid` and `instance`.
+    Each is also published as `proc.<name>.<event>`. An exit has `exit_status` and `term_signal` (0 where it wasn't
+    one), and a `reason` where the command couldn't be executed.
+    """
+
+    def __init__(self, loop: Any = None) -> None:
+        self.loop = default_loop() if loop is None else loop
+        self._loop = adapt(self.loop)
+        self._emitter = EventEmitter(self._loop)
+        self._lock = RLock()
+        self._supervisor = Supervisor(
+            self._loop, self._lock, self._publish, self._report_restart, self.get_process_id
+        )
+        self._requests: deque[tuple[str, ManagerCallback | None]] = deque()
+        self._restart_callbacks: list[ManagerCallback] = []
+        self._stop_callbacks: list[ManagerCallback] = []
+        self.apps: list[App] = []
+        self.started = False
+        self.stopping = False
+        self.max_process_id = 0
+        self.processes: dict[str, ProcessState] = {}
+        self.running: dict[int, Process] = self._supervisor.running
+        self.groups: dict[str, list[str]] = {}
+
+    # ---- the manager itself
+
+    def start(self, apps: Sequence[App] = ()) -> None:
+        """Start the manager and then `apps`, each by `app.start(loop, manager)`."""
+        if self.stopping:
+            raise RuntimeError("a manager that was stopped can't be started again")
+        self.apps = list(apps)
+        for app in self.apps:
+            app.start(self.loop, self)
+        self.started = True
+
+    def run(self) -> None:
+        """Run the loop. Raises RuntimeError if the manager hasn't been started."""
+        if not self.started:
+            raise RuntimeError("the manager hasn't been started")
+        self._loop.run()
+
+    def stop(self, callback: ManagerCallback | None = None) -> None:
+        """Stop all processes, then the apps, then let go of the loop and call `callback(manager)`."""
+        self._requests.append(("stop", callback))
+        self.wakeup()
+
+    def restart(self, callback: ManagerCallback | None = None) -> None:
+        """Restart the apps and all processes. `callback(manager)` is called when all are replaced."""
+        self._requests.append(("restart", callback))
+        self.wakeup()
+
+    def kill(self) -> None:
+        """Kill at once what was told to stop and hasn't yet: a stop that is in a hurry."""
+        self._supervisor.kill()
+
+    def wakeup(self) -> None:
+        """Have the loop look at what `stop` and `restart` asked for."""
+        self._loop.call_soon_threadsafe(self._handle_requests)
+
+    def _handle_requests(self) -> None:
+        while self._requests:
+            request, callback = self._requests.popleft()
+            if request == "stop":
+                self._stop(callback)
+            else:
+                self._restart(callback)
+
+    def _stop(self, callback: ManagerCallback | None) -> None:
+        with self._lock:
+            if callback is not None:
+                self._stop_callbacks.append(callback)
+            if self.stopping:
+                return
+            self.stopping = True
+            self._supervisor.stop_all(list(self.processes.values()), self._finish)
+
+    def _finish(self) -> None:
+        for app in self.apps:
+            _call(app.stop)
+        self.started = False
+        for callback in self._stop_callbacks:
+            _call(callback, self)
+        self._emitter.close()
+        self._supervisor.close()
+        self._loop.close()
+
+    def _restart(self, callback: ManagerCallback | None) -> None:
+        for app in self.apps:
+            _call(app.restart)
+        with self._lock:
+            if callback is not None:
+                self._restart_callbacks.append(callback)
+            for state in self.processes.values():
+                self._supervisor.restart(state)
+            self._report_restart()
+
+    def _report_restart(self) -> None:
+        """Tell those who wait for it that nothing is left to replace."""
+        if not self._restart_callbacks:
+            return
+        if not any(state.restarting for state in self.processes.values()):
+            callbacks, self._restart_callbacks = self._restart_callbacks, []
+            for callback in callbacks:
+                self._loop.call_soon_threadsafe(_call, callback, self)
+
+    # ---- events
+
+    def subscribe(self, evtype: str, listener: Listener) -> None:
+        """Hear of an event by its name, of all of a template (`proc.<name>`), of everything (`.`)."""
+        self._emitter.subscribe(evtype, listener)
+
+    on = subscribe
+
+    def subscribe_once(self, evtype: str, listener: Listener) -> None:
+        self._emitter.subscribe_once(evtype, listener)
+
+    once = subscribe_once
+
+    def unsubscribe(self, evtype: str, listener: Listener) -> None:
+        self._emitter.unsubscribe(evtype, listener)
+
+    def _publish(self, evtype: str, name: str, **details: Any) -> None:
+        for published in (evtype, f"proc.{name}.{evtype}"):
+            self._emitter.publish(published, {"event": published, "name": name, **details})
+
+    # ---- all processes
+
+    def start_processes(self) -> None:
+        """Start all templates."""
+        for name in list(self.processes):
+            self._if_there(self.start_process, name)
+
+    def stop_processes(self) -> None:
+        """Stop all templates."""
+        for name in list(self.processes):
+            self._if_there(self.stop_process, name)
+
+    def running_processes(self) -> dict[int, Process]:
+        """The running processes by id."""
+        with self._lock:
+            return dict(self.running)
+
+    def processes_stats(self) -> Iterator[dict[str, Any]]:
+        """The stats of each template (see `get_process_stats`)."""
+        for name in list(self.processes):
+            try:
+                yield self.get_process_stats(name)
+            except KeyError:
+                continue  # another thread removed it meanwhile
+
+    # ---- groups
+
+    def get_groups(self) -> list[str]:
+        """The names of the groups."""
+        with self._lock:
+            return list(self.groups)
+
+    def get_group(self, groupname: str) -> list[str]:
+        """The names of the templates of a group."""
+        with self._lock:
+            if groupname not in self.groups:
+                raise KeyError(f"no such group: {groupname!r}")
+            return list(self.groups[groupname])
+
+    def start_group(self, groupname: str) -> None:
+        """Start all templates of a group."""
+        self._for_group(groupname, self.start_process)
+
+    def stop_group(self, groupname: str) -> None:
+        """Stop all templates of a group."""
+        self._for_group(groupname, self.stop_process)
+
+    def restart_group(self, groupname: str) -> None:
+        """Restart all templates of a group."""
+        self._for_group(groupname, self.restart_process)
+
+    def remove_group(self, groupname: str) -> None:
+        """Stop and remove all templates of a group, and the group."""
+        self._for_group(groupname, self.remove_process)
+
+    def _for_group(self, groupname: str, function: Callable[[str], object]) -> None:
+        for name in self.get_group(groupname):
+            self._if_there(function, name)
+
+    def _if_there(self, function: Callable[[str], object], name: str) -> None:
+        with self._lock:
+            if name in self.processes:
+                function(name)
+
+    # ---- templates
+
+    def add_process(self, name: str, cmd: str, *, start: bool = True, **settings: Any) -> None:
+        """Add a template, and start it unless `start` is False.
+
+        `<group>:<name>` puts it into a group. The settings are those of `ProcessState`. Raises KeyError
+        if the name is taken, TypeError and ValueError for settings that can't be; a command that
+        can't be executed raises nothing, its `exit` tells.
+        """
+        group, colon, _ = name.partition(":")
+        if colon:
+            settings["group"] = group
+        with self._lock:
+            if name in self.processes:
+                raise KeyError(f"a process named {name!r} is already managed")
+            state = ProcessState(name, cmd, **settings)
+            state.stopped = not start
+            self.processes[name] = state
+            if colon:
+                self.groups.setdefault(group, []).append(name)
+            self._publish("create", name)
+            if start:
+                self._publish("start", name)
+                self._supervisor.manage(state)
+
+    def update_process(self, name: str, cmd: str, *, start: bool = True, **settings: Any) -> None:
+        """Stop a template's processes, and start new ones with this command and these settings."""
+        with self._lock:
+            state = self._state(name)
+            if state.group is not None:
+                settings["group"] = state.group
+            state.setup(cmd, **settings)
+            self._supervisor.stop(state)
+            self._publish("update", name)
+            if start:
+                self._supervisor.start(state)
+
+    def remove_process(self, name: str) -> None:
+        """Stop a template's processes and forget the template."""
+        with self._lock:
+            state = self._state(name)
+            self._supervisor.stop(state)
+            del self.processes[name]
+            members = self.groups.get(state.group or "", [])
+            if name in members:
+                members.remove(name)
+                if not members:
+                    del self.groups[state.group or ""]
+            self._publish("delete", name)
+            self._report_restart()
+
+    def start_process(self, name: str) -> None:
+        """Start a template: all its processes that don't run."""
+        with self._lock:
+            self._supervisor.start(self._state(name))
+
+    def stop_process(self, name_or_id: str | int) -> None:
+        """Stop a template, or the one process with this id; either stays stopped until it is started."""
+        with self._lock:
+            if isinstance(name_or_id, str):
+                self._supervisor.stop(self._state(name_or_id))
+            elif name_or_id in self.running:
+                process = self.running[name_or_id]
+                self._supervisor.stop_one(self.processes[process.name], process)
+
+    def restart_process(self, name: str) -> None:
+        """Replace a template's processes, one after the other; one that was stopped is started."""
+        with self._lock:
+            self._supervisor.restart(self._state(name))
+
+    def manage_process(self, name: str) -> None:
+        """Start what is missing of a template and stop what is too much."""
+        with self._lock:
+            self._supervisor.manage(self._state(name))
+
+    if TYPE_CHECKING:
+
+        @overload
+        def get_process(self, name_or_id: str) -> ProcessState: ...
+        @overload
+        def get_process(self, name_or_id: int) -> Process: ...
+
+    def get_process(self, name_or_id: str | int) -> ProcessState | Process:
+        """The template of this name, or the process with this id, until nothing of it is left."""
+        with self._lock:
+            if isinstance(name_or_id, str):
+                return self._state(name_or_id)
+            try:
+                return self._supervisor.unclosed[name_or_id]
+            except KeyError:
+                raise KeyError(f"no process has the id {name_or_id}") from None
+
+    def get_process_state(self, name: str) -> ProcessState | None:
+        """The template of this name, or None."""
+        return self.processes.get(name)
+
+    def get_process_info(self, name: str) -> dict[str, Any]:
+        """Name, command and settings of a template."""
+        with self._lock:
+            state = self._state(name)
+            return {"name": state.name, "cmd": state.cmd, **state.settings}
+
+    def get_process_status(self, name: str) -> dict[str, Any]:
+        """`active` ("active" or "stopped"), `running` and `max_processes` (numbers) of a template."""
+        with self._lock:
+            state = self._state(name)
+            return {
+                "active": "active" if state.active else "stopped",
+                "running": len(state.running),
+                "max_processes": state.numprocesses,
+            }
+
+    def get_process_stats(self, name_or_id: str | int) -> dict[str, Any]:
+        """What a process costs, or each process of a template (see `Process.info`)."""
+        with self._lock:
+            if isinstance(name_or_id, int):
+                return self._process(name_or_id).info
+            return self._state(name_or_id).stats()
+
+    def monitor(self, name_or_id: str | int, listener: Listener) -> None:
+        """Call `listener("stat", info)` regularly for a process or for all of a template."""
+        with self._lock:
+            self._monitored(name_or_id).monitor(listener)
+
+    def unmonitor(self, name_or_id: str | int, listener: Listener) -> None:
+        with self._lock:
+            self._monitored(name_or_id).unmonitor(listener)
+
+    def _monitored(self, name_or_id: str | int) -> Process | ProcessState:
+        if isinstance(name_or_id, int):
+            return self._process(name_or_id)
+        return self._state(name_or_id)
+
+    def ttin(self, name: str, i: int = 1) -> int:
+        """Run `i` processes more of a template; how many there should be now."""
+        with self._lock:
+            state = self._state(name)
+            wanted = state.ttin(i)
+            self._publish("update", name)
+            self._supervisor.manage(state)
+            return wanted
+
+    def ttou(self, name: str, i: int = 1) -> int:
+        """Run `i` processes fewer of a template, down to none; how many there should be now."""
+        with self._lock:
+            state = self._state(name)
+            wanted = state.ttou(i)
+            self._publish("update", name)
+            self._supervisor.manage(state)
+            return wanted
+
+    def send_signal(self, name_or_id: str | int, signum: int, *, group: bool = False) -> None:
+        """Send a signal to a process, or to all of a template, or to their whole process groups.
+
+        One that isn't there, or no longer, is no error.
+        """
+        with self._lock:
+            if isinstance(name_or_id, int):
+                targets = [self.running[name_or_id]] if name_or_id in self.running else []
+            else:
+                state = self.processes.get(name_or_id)
+                targets = state.list_processes() if state else []
+            for process in targets:
+                process.kill(signum, group=group)
+
+    def get_process_id(self) -> int:
+        """The next id for a process."""
+        with self._lock:
+            self.max_process_id += 1
+            return self.max_process_id
+
+    def _state(self, name: str) -> ProcessState:
+        try:
+            return self.processes[name]
+        except KeyError:
+            raise KeyError(f"no such process: {name!r}") from None
+
+    def _process(self, id: int) -> Process:
+        try:
+            return self.running[id]
+        except KeyError:
+            raise KeyError(f"no running process has the id {id}") from None
+
+
+def _call(function: Callable[..., object], *args: object) -> None:
+    """Call what is not ours: what it raises is logged and stops nothing of ours."""
+    try:
+        function(*args)
+    except Exception:
+        import logging  # only a fault needs it
+
+        logging.getLogger(__name__).exception("%r failed", function)
+
+
+__all__ = ["FlappingInfo", "Manager", "Process", "ProcessState", "ProcessTracker"]

@@ -1,0 +1,410 @@
+"""Process: one operating-system process, its pipes and its process group."""
+
+from __future__ import annotations
+
+import os
+import signal
+from threading import Lock
+
+from . import system
+from .events import EventEmitter
+from .exits import ChildWatch, GroupWatch
+from .loop import adapt
+from .pipes import InputPipe, OutputPipe
+from .plumbing import Plumbing
+from .spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
+from .stats import ProcessStats, Ticker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from .events import Listener
+
+    ExitCallback = Callable[["Process", int, int], object]
+    Callback = Callable[["Process"], object]
+
+STDIN = "stdin"
+
+
+class Stream:
+    """An extra two-way pipe of a process. `id` is its label."""
+
+    def __init__(self, process: Process, emitter: EventEmitter, label: str) -> None:
+        self.id = label
+        self._process = process
+        self._emitter = emitter
+
+    def write(self, data: bytes) -> None:
+        """Send `data` to the process. Thread-safe."""
+        self._process._send(self.id, data)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener(label, {event, name, pid, data})` with its output; b"" is the end."""
+        self._emitter.subscribe(self.id, listener)
+
+    def unsubscribe(self, listener: Listener) -> None:
+        self._emitter.unsubscribe(self.id, listener)
+
+
+class Process:
+    """One operating-system process, made from a template.
+
+    `id` is the manager's number for it, `pid` the system's (None until it runs), `name` and `group`
+    are the template's, `instance` numbers the processes of one template from 1.
+
+    `cmd` is split as a shell splits words, `args` (a list, or a string to be split) follow, and
+    `$NAME` in both is replaced from `env`. With `shell` all of it goes to `/bin/sh -c` as it is.
+    `env` is the whole environment; without it there is none.
+
+    `redirect_output` labels stdout, then stderr: what has a label is read, what has none is thrown
+    away. `redirect_input` opens stdin for `write`, else it is empty. `custom_streams` are labels of
+    two-way pipes from descriptor 3 on, reached by `streams[label]`; `custom_channels` are open
+    descriptors that follow them.
+
+    `on_exit_cb(process, exit_status, term_signal)` is called when the process itself has ended, and
+    `on_gone_cb(process)` when its process group is empty too, after an exit that left nobody behind or
+    after `stop()`; `on_closed_cb(process)` when moreover all that was written has been read. All three
+    are called in the loop's thread. Any thread may call the methods.
+    """
+
+    def __init__(
+        self,
+        loop: Any,
+        id: int,
+        name: str,
+        cmd: str,
+        group: str | None = None,
+        args: str | Sequence[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        uid: int | str | None = None,
+        gid: int | str | None = None,
+        cwd: str | None = None,
+        detach: bool = False,
+        shell: bool = False,
+        redirect_output: Sequence[str] = (),
+        redirect_input: bool = False,
+        custom_streams: Sequence[str] = (),
+        custom_channels: Sequence[int] = (),
+        on_exit_cb: ExitCallback | None = None,
+        *,
+        on_gone_cb: Callback | None = None,
+        on_closed_cb: Callback | None = None,
+        stop_signal: int = signal.SIGTERM,
+        instance: int = 1,
+    ) -> None:
+        if len(redirect_output) > 2:
+            raise ValueError("redirect_output labels stdout and stderr: two labels at the most")
+        self.id = id
+        self.name = name
+        self.group = group
+        self.cmd = cmd
+        self.args = split_args(args)
+        self._env: Mapping[str, str] = env or {}
+        self.cwd = cwd
+        self.detach = detach
+        self.shell = shell
+        self.redirect_output = list(redirect_output)
+        self.redirect_input = redirect_input
+        self.instance = instance
+        self.pid: int | None = None
+        self.exit_status: int | None = None
+        self.term_signal: int | None = None
+        self.reason: str | None = None
+        """Why the command could not be executed; None if it could."""
+        self.gone = False
+        self.closed = False
+        self._custom_channels = list(custom_channels)
+        self._credentials = None if uid is None and gid is None else Credentials(uid, gid)
+        self._stop_signal = stop_signal
+        self._on_exit = on_exit_cb
+        self._on_gone = on_gone_cb
+        self._on_closed = on_closed_cb
+        self._loop = adapt(loop)
+        self._output_emitter = EventEmitter(self._loop)
+        self._stream_emitter = EventEmitter(self._loop)
+        self._stats_emitter = EventEmitter(self._loop)
+        self.streams = {
+            label: Stream(self, self._stream_emitter, label) for label in custom_streams
+        }
+        self._listeners_of_stats = 0
+        self._ticker = Ticker(self._loop, self._publish_stats)
+        self._stats: ProcessStats | None = None
+        self._popen: subprocess.Popen[bytes] | None = None
+        self.stopping = False
+        self._group_is_left = False  # the leader has ended, others of its group have not
+        self._signal_lock = Lock()  # a pid is signalled or reaped, never the one during the other
+        self._child_watch: ChildWatch | None = None
+        self._group_watch: GroupWatch | None = None
+        self._outputs: list[OutputPipe] = []
+        self._reading = True
+        self._inputs: dict[str, InputPipe] = {}
+
+    def __repr__(self) -> str:
+        return f"<Process {self.id} {self.name!r} pid={self.pid} {self.status}>"
+
+    # ---- what it is
+
+    @property
+    def status(self) -> str:
+        """`created`, `running`, `stopping` or `exited`."""
+        if self.exit_status is not None:
+            return "exited"
+        if self.stopping:
+            return "stopping"
+        return "created" if self.pid is None else "running"
+
+    @property
+    def active(self) -> bool:
+        """Whether the process runs."""
+        return self.pid is not None and self.exit_status is None
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What it is, and while it runs what it costs (see `ProcessStats.read`)."""
+        info: dict[str, Any] = {
+            "pid": self.id,
+            "os_pid": self.pid,
+            "name": self.name,
+            "group": self.group,
+            "cmd": self.cmd,
+            "args": self.args,
+            "active": self.active,
+            "status": self.status,
+        }
+        if self._stats is not None and self.active:
+            info.update(self._stats.read())
+        return info
+
+    # ---- its life
+
+    def spawn(self) -> None:
+        """Start the process. When this returns it runs, or its exit with 127 or 126 is under way."""
+        if self._popen is not None or self.exit_status is not None:
+            raise RuntimeError(f"{self!r} was started before")
+        try:
+            plumbing = Plumbing(
+                redirect_input=self.redirect_input,
+                redirect_output=self.redirect_output,
+                custom_streams=list(self.streams),
+            )
+        except OSError as error:
+            self._loop.call_soon_threadsafe(self._handle_failure, describe_failure(error))
+            return
+        # Needed this once; a thousand processes with a thousand variables each are a lot of memory.
+        env, self._env = self._env, {}
+        try:
+            self._popen = spawn(
+                command_line(self.cmd, self.args, env, self.shell),
+                env,
+                cwd=self.cwd,
+                credentials=self._credentials,
+                stdio=plumbing.stdio,
+                extra_fds=[*plumbing.extra, *self._custom_channels],
+            )
+        except CannotSpawn as error:
+            plumbing.close_ours()
+            self._loop.call_soon_threadsafe(self._handle_failure, error)
+        else:
+            self.pid = self._popen.pid
+            self._stats = ProcessStats(self.pid)
+            self._loop.call_soon_threadsafe(self._watch, plumbing)
+        finally:
+            plumbing.close_theirs()
+
+    def _handle_failure(self, error: CannotSpawn) -> None:
+        self.reason = error.reason
+        self._handle_exit(error.status, 0)
+
+    def _watch(self, plumbing: Plumbing) -> None:
+        assert self.pid is not None
+        if plumbing.input is not None:
+            self._inputs[STDIN] = InputPipe(self._loop, plumbing.input)
+        for label, fd in plumbing.outputs:
+            self._outputs.append(OutputPipe(self._loop, fd, label, self._publish_output))
+        for label, fd in plumbing.streams:
+            self._inputs[label] = InputPipe(self._loop, os.dup(fd))
+            self._outputs.append(OutputPipe(self._loop, fd, label, self._publish_stream))
+        if self._reading:
+            for output in self._outputs:
+                output.resume()
+        self._child_watch = ChildWatch(self._loop, self.pid, self._reap)
+        if self._listeners_of_stats:
+            self._ticker.start()
+
+    def _reap(self) -> bool:
+        """Take the exit status if the process has ended; whether it has."""
+        assert self._popen is not None and self.pid is not None
+        with self._signal_lock:
+            code = self._popen.poll()
+            if code is None:
+                return False
+            # As long as a member is left, nobody else's group can get this number.
+            self._group_is_left = system.group_exists(self.pid)
+            self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)
+        # What it wrote before it ended is told before its end is.
+        for output in self._outputs:
+            output.drain()
+        self._handle_exit(self.exit_status, self.term_signal)
+        return True
+
+    def _handle_exit(self, exit_status: int, term_signal: int) -> None:
+        self.exit_status, self.term_signal = exit_status, term_signal
+        self._ticker.stop()
+        for pipe in self._inputs.values():
+            pipe.close()
+        if self._on_exit is not None:
+            self._on_exit(self, exit_status, term_signal)
+        if not self._group_is_left:
+            self._handle_gone()
+        elif self.stopping:
+            self._watch_group()
+
+    def _watch_group(self) -> None:
+        if self._group_watch is None and not self.gone:
+            assert self.pid is not None
+            self._group_watch = GroupWatch(self._loop, self.pid, self._handle_gone)
+
+    def _handle_gone(self) -> None:
+        if self.gone:
+            return
+        self.gone = True
+        self._group_is_left = False
+        for output in self._outputs:
+            output.drain()
+        if self._on_gone is not None:
+            self._on_gone(self)
+        self._close_if_done()
+
+    def _close_if_done(self) -> None:
+        if self.gone and not self.closed and all(output.closed for output in self._outputs):
+            self.closed = True
+            if self._on_closed is not None:
+                self._on_closed(self)
+            for emitter in (self._output_emitter, self._stream_emitter, self._stats_emitter):
+                emitter.close()
+            self._loop.close()
+
+    def close(self) -> None:
+        """Let go of it: read what is there, and neither read nor wait any more. Loop's thread only.
+
+        The process is not stopped by this.
+        """
+        if self._child_watch is not None and self.exit_status is None:
+            self._child_watch.close()
+        if self._group_watch is not None:
+            self._group_watch.close()
+        self._ticker.stop()
+        for pipe in self._inputs.values():
+            pipe.close()
+        self.gone = True
+        for output in self._outputs:
+            output.drain()
+            output.close()
+        self._close_if_done()
+
+    # ---- stopping and signals
+
+    def stop(self) -> None:
+        """Send the stop signal to the process and to its whole group."""
+        self.stopping = True
+        self._signal_group(self._stop_signal)
+        if self._group_is_left:
+            self._loop.call_soon_threadsafe(self._watch_group)
+
+    def kill(self, signum: int, *, group: bool = False) -> None:
+        """Send `signum` to the process, or to its whole group. One that is gone is no error."""
+        if group:
+            self._signal_group(signum)
+            return
+        with self._signal_lock:
+            if self.pid is not None and self.active:
+                os.kill(self.pid, signum)
+
+    def _signal_group(self, signum: int) -> None:
+        with self._signal_lock:
+            if self.pid is not None and (self.active or self._group_is_left):
+                try:
+                    os.killpg(self.pid, signum)
+                except ProcessLookupError:
+                    pass  # it ended just now, and its exit is on the way
+
+    # ---- output
+
+    def monitor_io(self, label: str, listener: Listener) -> None:
+        """Call `listener(label, {event, name, pid, data})` with what it writes.
+
+        `label` is one of `redirect_output`, or "." for both. `data` is a chunk of bytes as it was
+        read, cut anywhere; an empty one says that the stream has ended.
+        """
+        self._output_emitter.subscribe(label, listener)
+
+    def unmonitor_io(self, label: str, listener: Listener) -> None:
+        self._output_emitter.unsubscribe(label, listener)
+
+    def pause_reading(self) -> None:
+        """Read nothing until `resume_reading`: a full pipe then makes the process wait.
+
+        Both belong to the loop's thread.
+        """
+        self._reading = False
+        for output in self._outputs:
+            output.pause()
+
+    def resume_reading(self) -> None:
+        self._reading = True
+        for output in self._outputs:
+            output.resume()
+
+    def _publish_output(self, label: str, data: bytes) -> None:
+        self._publish(self._output_emitter, label, data)
+
+    def _publish_stream(self, label: str, data: bytes) -> None:
+        self._publish(self._stream_emitter, label, data)
+
+    def _publish(self, emitter: EventEmitter, label: str, data: bytes) -> None:
+        emitter.publish(label, {"event": label, "name": self.name, "pid": self.id, "data": data})
+        if not data:
+            # Not now: this pipe calls us from its own closing.
+            self._loop.call_soon(self._close_if_done)
+
+    # ---- input
+
+    def write(self, data: bytes) -> None:
+        """Send `data` to its standard input. Raises RuntimeError without `redirect_input`."""
+        if not self.redirect_input:
+            raise RuntimeError(f"{self!r} was made without redirect_input")
+        self._send(STDIN, data)
+
+    def writelines(self, lines: Iterable[bytes]) -> None:
+        self.write(b"".join(lines))
+
+    def _send(self, label: str, data: bytes) -> None:
+        self._loop.call_soon_threadsafe(self._write_now, label, bytes(data))
+
+    def _write_now(self, label: str, data: bytes) -> None:
+        if label in self._inputs:  # else it couldn't be started
+            self._inputs[label].write(data)
+
+    # ---- what it costs
+
+    def monitor(self, listener: Listener) -> None:
+        """Call `listener("stat", info)` now and every second while it runs."""
+        self._stats_emitter.subscribe("stat", listener)
+        self._loop.call_soon_threadsafe(self._count_listener, 1)
+
+    def unmonitor(self, listener: Listener) -> None:
+        if self._stats_emitter.unsubscribe("stat", listener):
+            self._loop.call_soon_threadsafe(self._count_listener, -1)
+
+    def _count_listener(self, change: int) -> None:
+        self._listeners_of_stats += change
+        if not self._listeners_of_stats:
+            self._ticker.stop()
+        elif self.active:
+            self._ticker.start()
+
+    def _publish_stats(self) -> None:
+        self._stats_emitter.publish("stat", self.info)

@@ -1,0 +1,322 @@
+"""The template of processes: what to run and how, which processes run of it, when to give up."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+
+from .loop import adapt
+from .process import Process
+from .spawn import Credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from .events import Listener
+    from .loop import Cancellable
+    from .process import Callback, ExitCallback
+
+GRACEFUL_TIMEOUT = 30.0  # seconds between the stop signal and SIGKILL
+RESTART_POLICIES = ("always", "on-failure", "never")
+
+_PROCESS_SETTINGS = (
+    "args",
+    "uid",
+    "gid",
+    "cwd",
+    "detach",
+    "shell",
+    "redirect_output",
+    "redirect_input",
+    "custom_streams",
+    "custom_channels",
+    "stop_signal",
+)
+_SETTINGS = frozenset(
+    (
+        *_PROCESS_SETTINGS,
+        "env",
+        "flapping",
+        "graceful_timeout",
+        "group",
+        "instance_env",
+        "numprocesses",
+        "os_env",
+        "port",
+        "restart",
+        "stop_timeout",
+    )
+)
+
+
+class FlappingInfo:
+    """When a process exits too often: `attempts` exits within `window` seconds.
+
+    Then it is stopped, and tried again after `retry_in` seconds, `max_retry` times at the most.
+    """
+
+    def __init__(
+        self, attempts: int = 2, window: float = 1.0, retry_in: float = 7.0, max_retry: int = 5
+    ) -> None:
+        self.attempts = attempts
+        self.window = window
+        self.retry_in = retry_in
+        self.max_retry = max_retry
+
+    def __repr__(self) -> str:
+        return (
+            f"FlappingInfo(attempts={self.attempts}, window={self.window}, "
+            f"retry_in={self.retry_in}, max_retry={self.max_retry})"
+        )
+
+
+class ExitHistory:
+    """The recent exits of one template, held against a FlappingInfo."""
+
+    def __init__(self, flapping: FlappingInfo) -> None:
+        self._flapping = flapping
+        self._exits: deque[float] = deque(maxlen=flapping.attempts)
+        self._retries = 0
+
+    def add(self, now: float) -> tuple[bool, bool]:
+        """Count an exit at `now` (seconds). Whether all is well, and if not, whether to try again."""
+        window = self._flapping.window
+        if self._exits and now - self._exits[-1] > window:
+            self._retries = 0  # it ran for a while: what was before is forgiven
+        self._exits.append(now)
+        if len(self._exits) < self._flapping.attempts or now - self._exits[0] > window:
+            return True, True
+        self._exits.clear()
+        self._retries += 1
+        return False, self._retries <= self._flapping.max_retry
+
+
+class ProcessState:
+    """A template: a command, its settings and the processes that run of it.
+
+    Each process has a slot, numbered from 1 to `numprocesses`: its instance number. A slot keeps its
+    number and port over a restart and belongs to one process at a time, until nothing of it is left.
+
+    Settings, all optional: those of `Process`, and
+
+    - `numprocesses` (1), `group`, `flapping` (a FlappingInfo);
+    - `env`: a mapping; `os_env`: gaffer's own environment comes before it;
+    - `port`: PORT of the first instance, the others have the next ones; `instance_env`: a mapping
+      in whose values `{instance}` stands for the slot;
+    - `graceful_timeout` or `stop_timeout` (30): seconds from the stop signal to SIGKILL;
+    - `restart`: `always` (the default), `on-failure` or `never`.
+
+    A setting that doesn't exist raises TypeError, a value that can't be ValueError.
+    """
+
+    def __init__(self, name: str, cmd: str, **settings: Any) -> None:
+        self.name = name
+        self.stopped = False
+        self.running: list[Process] = []
+        self.slots: dict[int, Process] = {}
+        """The process of each slot, also while it is being stopped."""
+        self.held: set[int] = set()
+        """The slots that are to stay empty: stopped one by one, or ended for good."""
+        self.restarting: deque[Process] = deque()
+        """Those that a restart under way has still to replace; the first one is being stopped."""
+        self.retry_timer: Cancellable | None = None
+        self._stats_listeners: list[Listener] = []
+        self.setup(cmd, **settings)
+
+    def setup(self, cmd: str, **settings: Any) -> None:
+        """Take a new command and new settings; processes that run keep the old ones."""
+        unknown = sorted(set(settings) - _SETTINGS)
+        if unknown:
+            raise TypeError(f"unknown setting of a process: {', '.join(unknown)}")
+        numprocesses = settings.get("numprocesses", 1)
+        if not isinstance(numprocesses, int) or numprocesses < 0:
+            raise ValueError(f"numprocesses is a number of processes, not {numprocesses!r}")
+        restart = settings.get("restart", "always")
+        if restart not in RESTART_POLICIES:
+            raise ValueError(f"restart is one of {', '.join(RESTART_POLICIES)}, not {restart!r}")
+        Credentials(settings.get("uid"), settings.get("gid"))  # raises for one that doesn't exist
+        self.cmd = cmd
+        self.settings = settings
+        self.numprocesses = numprocesses
+        self.restart = restart
+        self.group: str | None = settings.get("group")
+        self.flapping: FlappingInfo | None = settings.get("flapping")
+        self._exits = ExitHistory(self.flapping) if self.flapping else None
+        self.detach: bool = settings.get("detach", False)
+        timeout = settings.get("stop_timeout", settings.get("graceful_timeout"))
+        self.graceful_timeout: float = GRACEFUL_TIMEOUT if timeout is None else timeout
+
+    def __repr__(self) -> str:
+        return f"<ProcessState {self.name!r} {len(self.running)}/{self.numprocesses}>"
+
+    @property
+    def active(self) -> bool:
+        """Whether it is meant to run; False when it was stopped."""
+        return not self.stopped
+
+    @property
+    def pids(self) -> list[int]:
+        """The manager's ids of the running processes."""
+        return [process.id for process in self.running]
+
+    def list_processes(self) -> list[Process]:
+        return list(self.running)
+
+    def make_process(
+        self,
+        loop: Any,
+        id: int,
+        on_exit: ExitCallback | None,
+        *,
+        instance: int = 1,
+        on_gone: Callback | None = None,
+        on_closed: Callback | None = None,
+    ) -> Process:
+        """A process of this template, for the slot `instance`; not spawned yet."""
+        settings = {key: self.settings[key] for key in _PROCESS_SETTINGS if key in self.settings}
+        process = Process(
+            loop,
+            id,
+            self.name,
+            self.cmd,
+            group=self.group,
+            env=self.environment(instance),
+            instance=instance,
+            on_exit_cb=on_exit,
+            on_gone_cb=on_gone,
+            on_closed_cb=on_closed,
+            **settings,
+        )
+        for listener in self._stats_listeners:
+            process.monitor(listener)
+        return process
+
+    def environment(self, instance: int) -> dict[str, str]:
+        """The environment of the process in the slot `instance`."""
+        env: dict[str, str] = dict(os.environ) if self.settings.get("os_env") else {}
+        env.update(self.settings.get("env") or {})
+        port: int | None = self.settings.get("port")
+        if port is not None:
+            env["PORT"] = str(port + instance - 1)
+        per_instance: Mapping[str, str] = self.settings.get("instance_env") or {}
+        for name, value in per_instance.items():
+            env[name] = value.replace("{instance}", str(instance))
+        return env
+
+    def free_slots(self) -> list[int]:
+        """The slots that wait for a process, the lowest first."""
+        return [
+            slot
+            for slot in range(1, self.numprocesses + 1)
+            if slot not in self.slots and slot not in self.held
+        ]
+
+    def surplus(self) -> list[Process]:
+        """The running processes that are too many, the highest slot first."""
+        extra = [process for process in self.running if process.instance > self.numprocesses]
+        return sorted(extra, key=lambda process: process.instance, reverse=True)
+
+    def ttin(self, i: int = 1) -> int:
+        """Want `i` processes more; how many there should be now."""
+        self.numprocesses += i
+        return self.numprocesses
+
+    def ttou(self, i: int = 1) -> int:
+        """Want `i` processes fewer, down to none; how many there should be now."""
+        self.numprocesses = max(0, self.numprocesses - i)
+        self.held = {slot for slot in self.held if slot <= self.numprocesses}
+        return self.numprocesses
+
+    def reset(self) -> None:
+        """Be as at first: as many processes wanted, no slot held, no exit remembered."""
+        self.numprocesses = self.settings.get("numprocesses", 1)
+        self.held.clear()
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Forget past exits."""
+        self._exits = ExitHistory(self.flapping) if self.flapping else None
+
+    def check_flapping(self, now: float) -> tuple[bool, bool]:
+        """Count an exit at `now` (seconds). Whether all is well, and if not, whether to try again."""
+        return self._exits.add(now) if self._exits else (True, True)
+
+    def is_restarted_after(self, exit_status: int, term_signal: int) -> bool:
+        """Whether the restart policy starts a process again that ended so by itself."""
+        failed = exit_status != 0 or term_signal != 0
+        return self.restart == "always" or (self.restart == "on-failure" and failed)
+
+    def stats(self) -> dict[str, Any]:
+        """The figures of each process, and the sums of their `cpu` and `mem`."""
+        infos = [process.info for process in self.list_processes()]
+        return {
+            "name": self.name,
+            "stats": infos,
+            "cpu": sum(info.get("cpu", 0.0) for info in infos),
+            "mem": sum(info.get("mem", 0.0) for info in infos),
+        }
+
+    def monitor(self, listener: Listener) -> None:
+        """Call `listener("stat", info)` for each process, also those that are yet to come."""
+        self._stats_listeners.append(listener)
+        for process in self.running:
+            process.monitor(listener)
+
+    def unmonitor(self, listener: Listener) -> None:
+        if listener in self._stats_listeners:
+            self._stats_listeners.remove(listener)
+            for process in self.running:
+                process.unmonitor(listener)
+
+
+class ProcessTracker:
+    """Sees to it that what was told to stop does end: SIGKILL to its group when its time is up.
+
+    `check` and `on_done` may be called from any thread.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = adapt(loop)
+        self._tracked: dict[int, tuple[Process, Cancellable]] = {}
+        self._waiting: list[Callable[[], object]] = []
+
+    def check(self, process: Process, graceful_timeout: float) -> None:
+        """Kill `process` in `graceful_timeout` seconds, unless `uncheck`ed until then."""
+        self._loop.call_soon_threadsafe(self._check, process, graceful_timeout)
+
+    def _check(self, process: Process, graceful_timeout: float) -> None:
+        if process.id not in self._tracked and not process.gone:
+            timer = self._loop.call_later(graceful_timeout, self._kill, process)
+            self._tracked[process.id] = (process, timer)
+
+    def _kill(self, process: Process) -> None:
+        process.kill(signal.SIGKILL, group=True)
+
+    def uncheck(self, process: Process) -> None:
+        """`process` is gone. Loop's thread only."""
+        if process.id in self._tracked:
+            self._tracked.pop(process.id)[1].cancel()
+        self._report()
+
+    def kill_all(self) -> None:
+        """Wait for nobody any longer. Loop's thread only."""
+        for process, _timer in list(self._tracked.values()):
+            self._kill(process)
+
+    def on_done(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` in the loop's thread, once, as soon as nothing is tracked."""
+        self._loop.call_soon_threadsafe(self._wait, callback)
+
+    def _wait(self, callback: Callable[[], object]) -> None:
+        self._waiting.append(callback)
+        self._report()
+
+    def _report(self) -> None:
+        while self._waiting and not self._tracked:
+            self._waiting.pop(0)()
+
+    def close(self) -> None:
+        self._loop.close()

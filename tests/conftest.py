@@ -1,0 +1,264 @@
+"""A manager on each kind of loop, driven by deadlines, and a look at what every test leaves behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from gaffer_procfile.loop import adapt
+from gaffer_procfile.loop.selector import SelectorLoop
+from gaffer_procfile.manager import Manager
+
+if TYPE_CHECKING:
+    from gaffer_procfile.loop import Loop
+
+MARK = "GAFFER_TEST_MARK"
+DEADLINE = float(os.environ.get("GAFFER_TEST_DEADLINE", "15"))  # seconds for anything awaited
+LOOK_INTERVAL = 0.005  # seconds between two looks at a condition that no event announces
+GRACE = 5.0  # seconds for what is on its way out when a test has ended
+
+Event = dict[str, Any]
+
+
+def loop_kinds() -> list[Any]:
+    """The loops to test on: all, or the one that GAFFER_LOOP names and asyncio."""
+    chosen = os.environ.get("GAFFER_LOOP")
+    kinds = [chosen] if chosen else ["selectors", "pyuv"]
+    without_pyuv = importlib.util.find_spec("pyuv") is None
+    skip = pytest.mark.skipif(without_pyuv, reason="pyuv is not installed")
+    params: list[Any] = [pytest.param(k, marks=skip) if k == "pyuv" else k for k in kinds]
+    return params if "asyncio" in kinds else [*params, "asyncio"]
+
+
+def new_loop(kind: str) -> Any:
+    """A fresh loop, as a program that embeds the manager would make it."""
+    if kind == "selectors":
+        return SelectorLoop()
+    if kind == "pyuv":
+        import pyuv
+
+        return pyuv.Loop()
+    import asyncio
+
+    return asyncio.new_event_loop()
+
+
+def close_loop(kind: str, raw: Any) -> None:
+    """Let go of a loop that nobody uses any more."""
+    if kind == "asyncio":
+        raw.close()
+    elif kind == "pyuv":
+        raw.run()  # the adapter's last handle closes in a turn of the loop
+
+
+class LoopDriver:
+    """Runs a loop until something is true, and never longer than until a deadline."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.raw = new_loop(kind)
+        self.loop: Loop = adapt(self.raw)
+        self.faults: list[object] = []
+        if kind == "asyncio":  # which logs what a callback raises, and goes on
+            self.raw.set_exception_handler(lambda _loop, context: self.faults.append(context))
+
+    def run_until(
+        self, condition: Callable[[], object], deadline: float = DEADLINE, what: str = ""
+    ) -> None:
+        """Run the loop until `condition()` is true; past the deadline (seconds) the test fails."""
+        end = time.monotonic() + deadline
+        is_met = False
+
+        def look() -> None:
+            nonlocal is_met
+            is_met = bool(condition())
+            if is_met or self.faults or time.monotonic() > end:
+                self.loop.stop()
+            else:
+                self.loop.call_later(LOOK_INTERVAL, look)
+
+        self.loop.call_soon(look)
+        self.loop.run()
+        assert not self.faults, self.faults
+        if not is_met:
+            pytest.fail(f"not within {deadline} s: {what or condition}\n{self.report()}")
+
+    def run_for(self, seconds: float) -> None:
+        """Run the loop for a while, to see that something does not happen."""
+        end = time.monotonic() + seconds
+        self.run_until(lambda: time.monotonic() >= end)
+
+    def report(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        self.loop.close()
+        close_loop(self.kind, self.raw)
+
+
+class ManagerDriver(LoopDriver):
+    """A started manager on a loop of its own. `events` has all that it published, in order."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.manager = Manager(self.raw)
+        self.events: list[Event] = []
+        self.is_stopped = False
+        self.manager.subscribe(".", self._record)
+        self.manager.start()
+
+    def _record(self, _evtype: str, event: Event) -> None:
+        if not event["event"].startswith("proc."):  # the twin of one that is here already
+            self.events.append(event)
+
+    def report(self) -> str:
+        return "\n".join(map(str, self.events))
+
+    def add(self, name: str, cmd: str, **settings: Any) -> None:
+        """Add a template whose processes carry the mark by which those left behind are found."""
+        settings.setdefault("os_env", True)
+        self.manager.add_process(name, cmd, **settings)
+
+    def sh(self, name: str, script: str, **settings: Any) -> None:
+        self.add(name, "/bin/sh", args=["-c", script], **settings)
+
+    def of(self, evtype: str, name: str | None = None) -> list[Event]:
+        """The events of a type so far, of one template or of all."""
+        return [
+            event
+            for event in self.events
+            if event["event"] == evtype and name in (None, event["name"])
+        ]
+
+    def kinds(self, name: str | None = None) -> list[str]:
+        return [event["event"] for event in self.events if name in (None, event["name"])]
+
+    def run_until_event(
+        self, evtype: str, name: str | None = None, count: int = 1, deadline: float = DEADLINE
+    ) -> Event:
+        """Run until there have been `count` events of this type; the last one of these."""
+        what = f"{count} × {evtype} of {name or 'anything'}"
+        self.run_until(lambda: len(self.of(evtype, name)) >= count, deadline, what)
+        return self.of(evtype, name)[count - 1]
+
+    def process(self, name: str, index: int = 0) -> Any:
+        return self.manager.processes[name].running[index]
+
+    def capture(self, process: Any, label: str = ".") -> Capture:
+        """What the process writes from now on."""
+        capture = Capture()
+        process.monitor_io(label, capture)
+        return capture
+
+    def call_until(self, function: Callable[[], object], condition: Callable[[], object]) -> None:
+        """Call `function` from the loop, and run until the condition is met."""
+        self.loop.call_soon(function)
+        self.run_until(condition)
+
+    def stop(self) -> None:
+        """Stop the manager, in order."""
+        self.manager.stop(lambda _manager: self._note_stopped())
+        self.run_until(lambda: self.is_stopped, what="the manager's end")
+
+    def _note_stopped(self) -> None:
+        self.is_stopped = True
+
+    def close(self) -> None:
+        if not self.is_stopped:
+            for process in self.manager.running_processes().values():
+                process.kill(signal.SIGKILL, group=True)
+            self.stop()
+        super().close()
+
+
+class Capture:
+    """A listener of `monitor_io` or of a stream that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.messages: list[Event] = []
+
+    def __call__(self, _label: str, message: Event) -> None:
+        self.messages.append(message)
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(message["data"] for message in self.messages)
+
+    @property
+    def ended(self) -> bool:
+        return any(message["data"] == b"" for message in self.messages)
+
+
+@pytest.fixture(params=loop_kinds())
+def loop_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def loop_driver(loop_kind: str) -> Iterator[LoopDriver]:
+    driver = LoopDriver(loop_kind)
+    yield driver
+    driver.close()
+
+
+@pytest.fixture
+def driver(loop_kind: str) -> Iterator[ManagerDriver]:
+    driver = ManagerDriver(loop_kind)
+    yield driver
+    driver.close()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether `pid` runs: a zombie doesn't, whoever has yet to reap it."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def marked_processes(mark: str) -> list[psutil.Process]:
+    """The living processes, other than this one, that carry `mark` in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue  # gone meanwhile, or another user's
+    return found
+
+
+def zombies() -> list[int]:
+    return [
+        child.pid
+        for child in psutil.Process().children()
+        if child.is_running() and child.status() == psutil.STATUS_ZOMBIE
+    ]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Fail the test that leaves a process running or a child unreaped. The value is its mark."""
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, mark)
+    yield mark
+    end = time.monotonic() + GRACE
+    while (left := marked_processes(mark)) and time.monotonic() < end:
+        time.sleep(LOOK_INTERVAL)  # they may be nobody's children: there is nothing to wait for
+    names = [f"{process.pid} {process.name()}" for process in left]
+    for process in left:
+        process.kill()
+    assert not left, f"left running: {names}"
+    unreaped = zombies()
+    for pid in unreaped:
+        os.waitpid(pid, 0)  # or every later test would find it
+    assert not unreaped, f"ended and not reaped: {unreaped}"

@@ -1,0 +1,326 @@
+"""Spawning: the words that are executed, the descriptors they get, and why they can't be."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaffer_procfile.plumbing import Plumbing
+from gaffer_procfile.spawn import (
+    CannotSpawn,
+    Credentials,
+    command_line,
+    expand,
+    spawn,
+    split_args,
+)
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+
+
+def run(
+    words: Sequence[str],
+    env: dict[str, str] | None = None,
+    *,
+    cwd: str | None = None,
+    credentials: Credentials | None = None,
+    extra_fds: Sequence[int] = (),
+) -> str:
+    """What `words` write to their standard output."""
+    reader, writer = os.pipe()
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        popen = spawn(
+            words,
+            env or {},
+            cwd=cwd,
+            credentials=credentials,
+            stdio=[null, writer, writer],
+            extra_fds=extra_fds,
+        )
+    except CannotSpawn:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+        os.close(null)
+    with open(reader) as output:
+        text = output.read()
+    popen.wait(10)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (None, []),
+        ("", []),
+        ("a 'b c' \"d\"", ["a", "b c", "d"]),
+        (["a b", "c"], ["a b", "c"]),
+        (("a",), ["a"]),
+    ],
+)
+def test_split_args(args: str | Sequence[str] | None, words: list[str]) -> None:
+    assert split_args(args) == words
+
+
+@pytest.mark.parametrize(
+    ("word", "expanded"),
+    [
+        ("$PORT", "80"),
+        ("${PORT}", "80"),
+        ("a$PORT-b", "a80-b"),
+        ("$PORTS", "$PORTS"),
+        ("$NONE", "$NONE"),
+        ("${NONE}", "${NONE}"),
+        ("$TWICE", "$PORT"),  # what comes in is not looked at again
+        ("$", "$"),
+        ("$$PORT", "$80"),
+        ("${PORT", "${PORT"),
+        ("$EMPTY.", "."),
+    ],
+)
+def test_expand(word: str, expanded: str) -> None:
+    assert expand(word, {"PORT": "80", "TWICE": "$PORT", "EMPTY": ""}) == expanded
+
+
+@pytest.mark.parametrize(
+    ("cmd", "args", "shell", "words"),
+    [
+        ("web -p $PORT", [], False, ["web", "-p", "80"]),
+        ("web", ["$PORT", "a b"], False, ["web", "80", "a b"]),
+        ("'my web' x", [], False, ["my web", "x"]),
+        ("web -p $PORT", [], True, ["/bin/sh", "-c", "web -p $PORT"]),
+        ("web", ["$PORT", "a b"], True, ["/bin/sh", "-c", "web '$PORT' 'a b'"]),
+        ("", [], False, []),
+    ],
+)
+def test_command_line(cmd: str, args: list[str], shell: bool, words: list[str]) -> None:
+    assert command_line(cmd, args, {"PORT": "80"}, shell) == words
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8")), max_size=4))
+def test_arguments_pass_a_shell_unchanged(args: list[str]) -> None:
+    words = command_line("printf '%s\\0'", args, {}, shell=True)
+    done = subprocess.run(words, capture_output=True, check=True)
+    assert done.stdout.decode().split("\0")[:-1] == (args or [""])
+
+
+def test_environment_and_directory_are_exactly_those_given(tmp_path: Path) -> None:
+    assert run(["/usr/bin/env"], {"A": "1", "B": "x y"}).splitlines() == ["A=1", "B=x y"]
+    assert run(["/bin/pwd"], cwd=str(tmp_path)).strip() == str(tmp_path.resolve())
+
+
+def test_a_session_of_its_own() -> None:
+    pid, pgid, sid = run(["/bin/sh", "-c", "ps -o pid=,pgid=,sid= -p $$"], dict(os.environ)).split()
+    assert pid == pgid == sid
+
+
+def test_nothing_else_is_inherited() -> None:
+    leak = os.open(os.devnull, os.O_RDONLY)
+    os.set_inheritable(leak, True)
+    try:
+        listed = run(["/bin/sh", "-c", "ls /dev/fd/"], {"PATH": "/bin:/usr/bin"}).split()
+    finally:
+        os.close(leak)
+    assert str(leak) not in listed or leak == 3  # 3 is how `ls` reads the directory
+
+
+@pytest.fixture(params=["free", "taken", "reversed"])
+def channels(request: pytest.FixtureRequest) -> Iterator[list[tuple[int, int]]]:
+    """Three pipes whose writing ends go to a child as 3, 4, 5, with these numbers taken or not here."""
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]
+    pairs = [os.pipe() for _ in range(3)]
+    if request.param != "taken":
+        for fd in taken:
+            os.close(fd)
+    if request.param == "reversed":
+        pairs = [os.pipe() for _ in range(3)][::-1] + pairs
+        for pair in pairs[3:]:
+            for fd in pair:
+                os.close(fd)
+        del pairs[3:]
+    yield pairs
+    for pair in pairs:
+        for fd in pair:
+            os.close(fd)
+    if request.param == "taken":
+        for fd in taken:
+            os.close(fd)
+
+
+def test_extra_descriptors_are_3_4_5(channels: list[tuple[int, int]]) -> None:
+    before = sorted(os.listdir("/dev/fd"))
+    script = "for fd in 3 4 5; do printf 'this is %s' $fd >&$fd || exit 1; done; ls /dev/fd/"
+    writers = [writer for _, writer in channels]
+    listed = run(["/bin/sh", "-c", script], {"PATH": "/bin:/usr/bin"}, extra_fds=writers).split()
+    assert sorted(os.listdir("/dev/fd")) == before
+    assert {int(fd) for fd in listed} <= set(range(7))  # 6 is how `ls` reads the directory
+    for number, (reader, _) in enumerate(channels, 3):
+        assert os.read(reader, 100).decode() == f"this is {number}"
+
+
+def test_a_command_that_is_not_there_is_told_with_extra_descriptors_too() -> None:
+    with pytest.raises(CannotSpawn) as caught:
+        run(["/no/such/program"], extra_fds=[0])
+    assert caught.value.status == 127
+
+
+def script_of(tmp_path: Path, text: str, mode: int = 0o755) -> str:
+    script = tmp_path / "script"
+    script.write_text(text)
+    script.chmod(mode)
+    return str(script)
+
+
+def test_not_found() -> None:
+    with pytest.raises(CannotSpawn, match="command not found: gaffer-no-such") as caught:
+        run(["gaffer-no-such"], dict(os.environ))
+    assert caught.value.status == 127
+
+
+def test_not_found_by_path() -> None:
+    with pytest.raises(CannotSpawn, match="command not found: /no/such") as caught:
+        run(["/no/such"])
+    assert caught.value.status == 127
+
+
+def test_no_words() -> None:
+    with pytest.raises(CannotSpawn, match="empty command") as caught:
+        run([])
+    assert caught.value.status == 127
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "reason"),
+    [
+        ("#!/bin/sh\n", 0o644, "not executable: .*/script"),
+        ("#!/no/such/interpreter\n", 0o755, "its interpreter was not found"),
+        ("neither a program nor a script\n", 0o755, "not executable: .*Exec format error"),
+    ],
+)
+def test_not_executable(tmp_path: Path, text: str, mode: int, reason: str) -> None:
+    with pytest.raises(CannotSpawn, match=reason) as caught:
+        run([script_of(tmp_path, text, mode)])
+    assert caught.value.status == 126
+
+
+def test_a_directory_is_not_executable(tmp_path: Path) -> None:
+    with pytest.raises(CannotSpawn, match="not executable") as caught:
+        run([str(tmp_path)])
+    assert caught.value.status == 126
+
+
+def test_a_directory_to_run_in_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CannotSpawn, match=f"no such directory: {tmp_path}/gone") as caught:
+        run(["/bin/true"], cwd=f"{tmp_path}/gone")
+    assert caught.value.status == 126
+
+
+def test_a_nul_byte() -> None:
+    with pytest.raises(CannotSpawn, match="null byte") as caught:
+        run(["/bin/echo", "a\0b"])
+    assert caught.value.status == 126
+
+
+def test_too_long_a_command_line() -> None:
+    with pytest.raises(CannotSpawn, match="Argument list too long") as caught:
+        run(["/bin/echo", "x" * 10_000_000])
+    assert caught.value.status == 126
+
+
+@needs_root
+@pytest.mark.parametrize("by_name", [True, False])
+def test_credentials_of_a_user(by_name: bool) -> None:
+    import pwd
+
+    nobody = pwd.getpwnam("nobody")
+    credentials = Credentials("nobody" if by_name else nobody.pw_uid, None)
+    script = "id -u; id -g; id -G"
+    uid, gid, groups = run(["/bin/sh", "-c", script], dict(os.environ), credentials=credentials).splitlines()
+    assert (int(uid), int(gid)) == (nobody.pw_uid, nobody.pw_gid)
+    assert set(map(int, groups.split())) == set(os.getgrouplist("nobody", nobody.pw_gid))
+
+
+@needs_root
+@pytest.mark.parametrize("by_name", [True, False])
+def test_credentials_of_a_group_alone(by_name: bool) -> None:
+    import grp
+
+    group = grp.getgrnam("daemon")
+    credentials = Credentials(None, "daemon" if by_name else group.gr_gid)
+    script = "id -u; id -g; id -G"
+    uid, gid, groups = run(["/bin/sh", "-c", script], dict(os.environ), credentials=credentials).splitlines()
+    assert (int(uid), int(gid)) == (os.geteuid(), group.gr_gid)
+    assert groups == str(group.gr_gid)
+
+
+@needs_root
+def test_a_number_that_no_user_has_leaves_the_groups_of_root() -> None:
+    credentials = Credentials(54321, 54322)
+    script = "id -u; id -g; id -G"
+    out = run(["/bin/sh", "-c", script], dict(os.environ), credentials=credentials)
+    assert out.split() == ["54321", "54322", "54322"]
+
+
+@pytest.mark.parametrize(
+    ("uid", "gid", "message"),
+    [("no-such-user", None, "no such user: 'no-such-user'"), (None, "no-such", "no such group")],
+)
+def test_names_that_nobody_has(uid: str | None, gid: str | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Credentials(uid, gid)
+
+
+def test_not_allowed_to_become_somebody_else() -> None:
+    """As a user that may not: as root, in a child that has become one."""
+    program = (
+        "import os\n"
+        "from gaffer_procfile.spawn import *\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "null = os.open('/dev/null', os.O_RDWR)\n"
+        "try: spawn(['/bin/true'], {}, credentials=Credentials(0, None), stdio=[null] * 3)\n"
+        "except CannotSpawn as error: print(error.status, error.reason)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=IMPORT_ROOT
+    )
+    assert done.stdout == "126 can't become user 0: Operation not permitted\n", done.stderr
+
+
+IMPORT_ROOT = Path(sys.modules["gaffer_procfile"].__file__ or "").parents[1]
+
+
+def test_no_descriptor_left_opens_nothing() -> None:
+    before = os.listdir("/dev/fd")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 4, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            Plumbing(redirect_input=True, redirect_output=["a", "b"], custom_streams=["c", "d"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(os.listdir("/dev/fd")) == len(before)
+
+
+@pytest.mark.parametrize("labels", [[], ["out"], ["out", "err"]])
+def test_plumbing(labels: list[str]) -> None:
+    before = len(os.listdir("/dev/fd"))
+    plumbing = Plumbing(redirect_input=bool(labels), redirect_output=labels, custom_streams=labels)
+    assert len(plumbing.stdio) == 3
+    assert len(plumbing.extra) == len(plumbing.streams) == len(labels)
+    assert [label for label, _ in plumbing.outputs] == labels
+    assert (plumbing.input is not None) == bool(labels)
+    plumbing.close_theirs()
+    plumbing.close_ours()
+    assert len(os.listdir("/dev/fd")) == before
