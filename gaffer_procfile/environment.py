@@ -72,6 +72,14 @@ class Environment:
     def set(self, name: str, value: str, origin: str) -> None:
         self._set[name] = Variable(name, value, origin, self.get(name))
 
+    def from_files(self) -> dict[str, str]:
+        """Name to value: what files say, and neither the environment nor gaffer."""
+        return {
+            name: variable.value
+            for name, variable in self._set.items()
+            if variable.origin not in (INHERITED, OURS)
+        }
+
     def forget(self, name: str) -> None:
         """Take back whatever was set on top of the base."""
         self._set.pop(name, None)

@@ -48,8 +48,8 @@ class Manager:
     Events are heard as `listener(evtype, event)`, where `event` is a dict with at least `event` and
     `name`: `create`, `start`, `update`, `delete`, `stop` and `flap` of a template, `spawn`, `reap`,
     `stop_pid` and `exit` of a process, with its `pid` (the manager's id), `os_pid` and `instance`.
-    Each is also published as `proc.<name>.<event>`. An exit has `exit_status` and `term_signal` (0 where it wasn't
-    one), and a `reason` where the command couldn't be executed.
+    Each is also published as `proc.<name>.<event>`. An exit has `exit_status` and `term_signal`
+    (0 where it wasn't one), and a `reason` where the command couldn't be executed.
     """
 
     def __init__(self, loop: Any = None) -> None:
@@ -134,13 +134,15 @@ class Manager:
         self._loop.close()
 
     def _restart(self, callback: ManagerCallback | None) -> None:
-        for app in self.apps:
-            _call(app.restart)
+        if not self.stopping:
+            for app in self.apps:
+                _call(app.restart)
         with self._lock:
             if callback is not None:
                 self._restart_callbacks.append(callback)
-            for state in self.processes.values():
-                self._supervisor.restart(state)
+            if not self.stopping:
+                for state in self.processes.values():
+                    self._supervisor.restart(state)
             self._report_restart()
 
     def _report_restart(self) -> None:

@@ -6,7 +6,6 @@ nobody else's business: the child's end of a pipe is another file description.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections import deque
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     Receiver = Callable[[str, bytes], object]
 
 CHUNK = 65536  # bytes; what a pipe holds, and the most that one stream may take of a turn
+DRAIN_CHUNKS = 17  # all that an unprivileged process may make a pipe hold (1 MiB), and the end
 
 
 class OutputPipe:
@@ -46,17 +46,9 @@ class OutputPipe:
 
     def drain(self) -> None:
         """Take what a process has left in the pipe, at once; not what others may add meanwhile."""
-        for _ in range(self._capacity() // CHUNK + 1):
+        for _ in range(DRAIN_CHUNKS):
             if self.closed or not self._read():
                 return
-
-    def _capacity(self) -> int:
-        if not hasattr(fcntl, "F_GETPIPE_SZ"):
-            return CHUNK
-        try:
-            return fcntl.fcntl(self._fd, fcntl.F_GETPIPE_SZ)
-        except OSError:
-            return CHUNK  # a pty or a socket
 
     def _read(self) -> bool:
         """Give one chunk on; False when there is nothing (more) to be had."""

@@ -105,15 +105,26 @@ class Plan:
         self.problems = tuple(problems)
 
 
-def install(plan: Plan, manager: ProcessAdder, **settings: object) -> None:
-    """Put the plan's templates on a manager, as `<group>:<name>`, each with `settings`."""
+def install(
+    plan: Plan,
+    manager: ProcessAdder,
+    *,
+    defaults: Mapping[str, str] | None = None,
+    **settings: object,
+) -> None:
+    """Put the plan's templates on a manager, as `<group>:<name>`, each with `settings`.
+
+    `defaults` are variables for those processes that don't have them.
+    """
+    values = plan.environment.values()
+    missing = {name: value for name, value in (defaults or {}).items() if name not in values}
     for template in plan.templates:
         manager.add_process(
             f"{template.group}:{template.name}",
             template.command,
             shell=True,
             cwd=template.directory,
-            env=template.environment,
+            env={**template.environment, **missing} if missing else template.environment,
             instance_env=template.instance_env,
             port=template.port,
             numprocesses=template.instances,

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
     ExitCallback = Callable[["Process", int, int], object]
     Callback = Callable[["Process"], object]
+    Size = tuple[int, int]
 
 STDIN = "stdin"
+WINDOW_SIZE = (24, 80)  # rows and columns
 
 
 class Stream:
@@ -64,6 +66,11 @@ class Process:
     two-way pipes from descriptor 3 on, reached by `streams[label]`; `custom_channels` are open
     descriptors that follow them.
 
+    `pty` makes each redirected output a pseudo-terminal instead of a pipe, so that the process
+    colours it and writes each line at once; it is True or a size (rows, columns). `tty` makes one
+    terminal of stdin, stdout and stderr, which controls the process's session, as an interactive
+    program wants it; its output has the first label.
+
     `on_exit_cb(process, exit_status, term_signal)` is called when the process itself has ended, and
     `on_gone_cb(process)` when its process group is empty too, after an exit that left nobody behind or
     after `stop()`; `on_closed_cb(process)` when moreover all that was written has been read. All three
@@ -94,6 +101,8 @@ class Process:
         on_closed_cb: Callback | None = None,
         stop_signal: int = signal.SIGTERM,
         instance: int = 1,
+        pty: bool | Size = False,
+        tty: bool | Size = False,
     ) -> None:
         if len(redirect_output) > 2:
             raise ValueError("redirect_output labels stdout and stderr: two labels at the most")
@@ -119,6 +128,8 @@ class Process:
         self._custom_channels = list(custom_channels)
         self._credentials = None if uid is None and gid is None else Credentials(uid, gid)
         self._stop_signal = stop_signal
+        self._pty = _size(pty)
+        self._tty = _size(tty)
         self._on_exit = on_exit_cb
         self._on_gone = on_gone_cb
         self._on_closed = on_closed_cb
@@ -141,6 +152,7 @@ class Process:
         self._outputs: list[OutputPipe] = []
         self._reading = True
         self._inputs: dict[str, InputPipe] = {}
+        self._ptys: list[int] = []
 
     def __repr__(self) -> str:
         return f"<Process {self.id} {self.name!r} pid={self.pid} {self.status}>"
@@ -184,25 +196,29 @@ class Process:
         """Start the process. When this returns it runs, or its exit with 127 or 126 is under way."""
         if self._popen is not None or self.exit_status is not None:
             raise RuntimeError(f"{self!r} was started before")
+        # Needed this once; a thousand processes with a thousand variables each are a lot of memory.
+        env, self._env = self._env, {}
+        words = command_line(self.cmd, self.args, env, self.shell)
         try:
             plumbing = Plumbing(
                 redirect_input=self.redirect_input,
                 redirect_output=self.redirect_output,
                 custom_streams=list(self.streams),
+                pty=self._pty,
+                tty=self._tty,
             )
         except OSError as error:
             self._loop.call_soon_threadsafe(self._handle_failure, describe_failure(error))
             return
-        # Needed this once; a thousand processes with a thousand variables each are a lot of memory.
-        env, self._env = self._env, {}
         try:
             self._popen = spawn(
-                command_line(self.cmd, self.args, env, self.shell),
+                words,
                 env,
                 cwd=self.cwd,
                 credentials=self._credentials,
                 stdio=plumbing.stdio,
                 extra_fds=[*plumbing.extra, *self._custom_channels],
+                controls_terminal=self._tty is not None,
             )
         except CannotSpawn as error:
             plumbing.close_ours()
@@ -220,6 +236,7 @@ class Process:
 
     def _watch(self, plumbing: Plumbing) -> None:
         assert self.pid is not None
+        self._ptys = plumbing.ptys
         if plumbing.input is not None:
             self._inputs[STDIN] = InputPipe(self._loop, plumbing.input)
         for label, fd in plumbing.outputs:
@@ -370,6 +387,17 @@ class Process:
             # Not now: this pipe calls us from its own closing.
             self._loop.call_soon(self._close_if_done)
 
+    def set_window_size(self, rows: int, columns: int) -> None:
+        """Tell the size of the window to a process with a pseudo-terminal. Loop's thread only."""
+        if self._ptys and self.active:
+            from .pty import set_size
+
+            for fd in self._ptys:
+                set_size(fd, rows, columns)
+            self.kill(
+                signal.SIGWINCH, group=True
+            )  # without a controlling terminal nobody else does
+
     # ---- input
 
     def write(self, data: bytes) -> None:
@@ -408,3 +436,9 @@ class Process:
 
     def _publish_stats(self) -> None:
         self._stats_emitter.publish("stat", self.info)
+
+
+def _size(value: bool | Size) -> Size | None:
+    if isinstance(value, bool):
+        return WINDOW_SIZE if value else None
+    return value

@@ -104,17 +104,27 @@ def spawn(
     credentials: Credentials | None = None,
     stdio: Sequence[int],
     extra_fds: Sequence[int] = (),
+    controls_terminal: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start `words` in a session of its own, with `stdio` as descriptors 0 to 2 and `extra_fds` from 3.
 
-    Raises CannotSpawn.
+    With `controls_terminal` descriptor 0 is a terminal, and controls the session. Raises CannotSpawn.
     """
     if not words:
         raise CannotSpawn(NOT_FOUND, "empty command")
 
     def start(
-        pass_fds: Sequence[int] = (), prepare: Callable[[], None] | None = None
+        pass_fds: Sequence[int] = (), move_fds: Callable[[], None] | None = None
     ) -> subprocess.Popen[bytes]:
+        prepare = move_fds
+        if controls_terminal:
+            from .pty import control
+
+            def prepare() -> None:
+                if move_fds is not None:
+                    move_fds()
+                control(0)
+
         return subprocess.Popen(
             words,
             env=env,
@@ -167,7 +177,7 @@ def _start_with_extra_fds(
             for source, target in zip(sources, targets, strict=True):
                 os.dup2(source, target)
 
-        return start(pass_fds=targets, prepare=move)
+        return start(pass_fds=targets, move_fds=move)
     finally:
         for fd in [null, *placeholders, *sources]:
             os.close(fd)

@@ -8,7 +8,7 @@ from collections import deque
 
 from .loop import adapt
 from .process import Process
-from .spawn import Credentials
+from .spawn import Credentials, split_args
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _PROCESS_SETTINGS = (
     "redirect_input",
     "custom_streams",
     "custom_channels",
+    "pty",
+    "tty",
     "stop_signal",
 )
 _SETTINGS = frozenset(
@@ -128,26 +130,16 @@ class ProcessState:
 
     def setup(self, cmd: str, **settings: Any) -> None:
         """Take a new command and new settings; processes that run keep the old ones."""
-        unknown = sorted(set(settings) - _SETTINGS)
-        if unknown:
-            raise TypeError(f"unknown setting of a process: {', '.join(unknown)}")
-        numprocesses = settings.get("numprocesses", 1)
-        if not isinstance(numprocesses, int) or numprocesses < 0:
-            raise ValueError(f"numprocesses is a number of processes, not {numprocesses!r}")
-        restart = settings.get("restart", "always")
-        if restart not in RESTART_POLICIES:
-            raise ValueError(f"restart is one of {', '.join(RESTART_POLICIES)}, not {restart!r}")
-        Credentials(settings.get("uid"), settings.get("gid"))  # raises for one that doesn't exist
+        _check(cmd, settings)
         self.cmd = cmd
         self.settings = settings
-        self.numprocesses = numprocesses
-        self.restart = restart
+        self.numprocesses: int = settings.get("numprocesses", 1)
+        self.restart: str = settings.get("restart", "always")
         self.group: str | None = settings.get("group")
         self.flapping: FlappingInfo | None = settings.get("flapping")
         self._exits = ExitHistory(self.flapping) if self.flapping else None
         self.detach: bool = settings.get("detach", False)
-        timeout = settings.get("stop_timeout", settings.get("graceful_timeout"))
-        self.graceful_timeout: float = GRACEFUL_TIMEOUT if timeout is None else timeout
+        self.graceful_timeout: float = _stop_timeout(settings)
 
     def __repr__(self) -> str:
         return f"<ProcessState {self.name!r} {len(self.running)}/{self.numprocesses}>"
@@ -221,7 +213,7 @@ class ProcessState:
 
     def ttin(self, i: int = 1) -> int:
         """Want `i` processes more; how many there should be now."""
-        self.numprocesses += i
+        self.numprocesses = max(0, self.numprocesses + i)
         return self.numprocesses
 
     def ttou(self, i: int = 1) -> int:
@@ -270,6 +262,37 @@ class ProcessState:
             self._stats_listeners.remove(listener)
             for process in self.running:
                 process.unmonitor(listener)
+
+
+def _check(cmd: str, settings: Mapping[str, Any]) -> None:
+    """Raise TypeError for a setting that doesn't exist, ValueError for a value that can't be."""
+    unknown = sorted(set(settings) - _SETTINGS)
+    if unknown:
+        raise TypeError(f"unknown setting of a process: {', '.join(unknown)}")
+    numprocesses = settings.get("numprocesses", 1)
+    if not isinstance(numprocesses, int) or numprocesses < 0:
+        raise ValueError(f"numprocesses is a number of processes, not {numprocesses!r}")
+    restart = settings.get("restart", "always")
+    if restart not in RESTART_POLICIES:
+        raise ValueError(f"restart is one of {', '.join(RESTART_POLICIES)}, not {restart!r}")
+    stop_signal = settings.get("stop_signal", signal.SIGTERM)
+    if stop_signal not in signal.valid_signals():
+        raise ValueError(f"stop_signal is the number of a signal, not {stop_signal!r}")
+    timeout = _stop_timeout(settings)
+    if not isinstance(timeout, (int, float)) or timeout < 0:
+        raise ValueError(f"a timeout is a number of seconds, not {timeout!r}")
+    if len(settings.get("redirect_output") or ()) > 2:
+        raise ValueError("redirect_output labels stdout and stderr: two labels at the most")
+    # The rest is refused by whoever reads it.
+    Credentials(settings.get("uid"), settings.get("gid"))
+    split_args(settings.get("args"))
+    if not settings.get("shell"):
+        split_args(cmd)
+
+
+def _stop_timeout(settings: Mapping[str, Any]) -> float:
+    timeout: float | None = settings.get("stop_timeout", settings.get("graceful_timeout"))
+    return GRACEFUL_TIMEOUT if timeout is None else timeout
 
 
 class ProcessTracker:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -95,6 +97,12 @@ class Running:
         """The exit status; output goes on being read, so that nobody waits for us."""
         self.read_all(deadline)
         return self.popen.wait(deadline)
+
+    def pending(self) -> int:
+        """How many bytes wait to be read."""
+        answer = bytearray(4)
+        fcntl.ioctl(self._fd, termios.FIONREAD, answer)
+        return int.from_bytes(answer, sys.byteorder)
 
     def signal(self, signum: int) -> None:
         self.popen.send_signal(signum)
@@ -216,9 +224,6 @@ class Project:
 
 def _take_terminal() -> None:
     """Make stdin, a pty, the terminal that Ctrl-C comes from; in the child, a new session."""
-    import fcntl
-    import termios
-
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

@@ -56,7 +56,10 @@ def close_loop(kind: str, raw: Any) -> None:
     if kind == "asyncio":
         raw.close()
     elif kind == "pyuv":
-        raw.run()  # the adapter's last handle closes in a turn of the loop
+        import pyuv
+
+        for _ in range(4):  # the adapter's last handle closes in a turn of the loop
+            raw.run(pyuv.UV_RUN_NOWAIT)
 
 
 class LoopDriver:
@@ -81,7 +84,7 @@ class LoopDriver:
             nonlocal is_met
             is_met = bool(condition())
             if is_met or self.faults or time.monotonic() > end:
-                self.loop.stop()
+                self.loop.call_soon(self.loop.stop)  # after what has been published by now
             else:
                 self.loop.call_later(LOOK_INTERVAL, look)
 
@@ -145,7 +148,7 @@ class ManagerDriver(LoopDriver):
         self, evtype: str, name: str | None = None, count: int = 1, deadline: float = DEADLINE
     ) -> Event:
         """Run until there have been `count` events of this type; the last one of these."""
-        what = f"{count} × {evtype} of {name or 'anything'}"
+        what = f"{count} times {evtype} of {name or 'anything'}"
         self.run_until(lambda: len(self.of(evtype, name)) >= count, deadline, what)
         return self.of(evtype, name)[count - 1]
 

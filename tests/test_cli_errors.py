@@ -200,6 +200,20 @@ def test_file_names_that_are_not_utf8_are_shown_somehow(project: MakeProject) ->
     assert made.run("check", "-f", name).raw == b"Proc\xff: nothing is wrong\n"
 
 
+@pytest.mark.parametrize(
+    ("args", "shown"),
+    [
+        (["check", "a\nb"], "a\\nb"),
+        (["start", "-f", "a\x1b[2J"], "a\\x1b[2J: no such file"),
+        (["start", "é\n"], "é\\n"),
+    ],
+)
+def test_a_message_is_one_line_whatever_was_typed(
+    project: MakeProject, args: list[str], shown: str
+) -> None:
+    assert shown in project(FINE).run(*args).error()
+
+
 @pytest.mark.parametrize("args", [["--help"], ["start", "--help"], ["check"], ["version"]])
 def test_a_full_disk_is_one_line(project: MakeProject, args: list[str]) -> None:
     made = project({"Procfile": "web: true\n"})

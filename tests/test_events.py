@@ -7,10 +7,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from conftest import LoopDriver
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import LoopDriver
 from gaffer_procfile.events import EventEmitter
 from gaffer_procfile.loop.selector import SelectorLoop
 

@@ -137,8 +137,9 @@ update
   args: ['61']
 stop by id
   exit web 6 signal 15
-  spawn web 8 detached=False
   stop_pid web 6
+  status: [('active', 'active'), ('max_processes', 2), ('running', 1)]
+  spawn web 8 detached=False
 restart
   exit web 7 signal 15
   exit web 8 signal 15

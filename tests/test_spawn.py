@@ -245,7 +245,9 @@ def test_credentials_of_a_user(by_name: bool) -> None:
     nobody = pwd.getpwnam("nobody")
     credentials = Credentials("nobody" if by_name else nobody.pw_uid, None)
     script = "id -u; id -g; id -G"
-    uid, gid, groups = run(["/bin/sh", "-c", script], dict(os.environ), credentials=credentials).splitlines()
+    uid, gid, groups = run(
+        ["/bin/sh", "-c", script], dict(os.environ), credentials=credentials
+    ).splitlines()
     assert (int(uid), int(gid)) == (nobody.pw_uid, nobody.pw_gid)
     assert set(map(int, groups.split())) == set(os.getgrouplist("nobody", nobody.pw_gid))
 
@@ -258,7 +260,9 @@ def test_credentials_of_a_group_alone(by_name: bool) -> None:
     group = grp.getgrnam("daemon")
     credentials = Credentials(None, "daemon" if by_name else group.gr_gid)
     script = "id -u; id -g; id -G"
-    uid, gid, groups = run(["/bin/sh", "-c", script], dict(os.environ), credentials=credentials).splitlines()
+    uid, gid, groups = run(
+        ["/bin/sh", "-c", script], dict(os.environ), credentials=credentials
+    ).splitlines()
     assert (int(uid), int(gid)) == (os.geteuid(), group.gr_gid)
     assert groups == str(group.gr_gid)
 

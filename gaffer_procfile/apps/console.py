@@ -8,62 +8,99 @@ from __future__ import annotations
 import signal
 
 from ..loop import adapt
-from ..output.lines import Lines, prefixed
-from ..output.prefix import CONTINUATION, SEPARATOR, STDERR
+from ..output.redact import Redactor
+from ..output.source import Source
+from ..output.tail import Tail
 from ..output.writer import Writer
 from .outcome import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
 
     from ..loop import Loop
     from ..manager import Manager
-    from ..output.prefix import Prefixes
     from ..process import Process
 
-SYSTEM = "gaffer"  # whose name the lines have that no process wrote
+    class Stream(Protocol):
+        """One stream of one process on its way through a view."""
+
+        def feed(self, data: bytes) -> object: ...
+        def end(self) -> object: ...
+
+    class View(Protocol):
+        """A form in which the output is shown or kept: the screen, JSON, log files."""
+
+        def open(self, source: Source) -> Stream: ...
+        def say(self, text: str, event: str, details: dict[str, Any]) -> object: ...
+        def finish(self) -> object: ...
+
+    MakeView = Callable[[Loop, Callable[[bytes], object]], View]
 
 
-class _Source:
-    """One stream of one process on its way to the terminal."""
+class _Flow:
+    """One stream of one process on its way to all views."""
 
-    __slots__ = ("lines", "name", "separator")
+    __slots__ = ("_redactor", "_streams", "_tail", "process")
 
-    def __init__(self, name: str, separator: str) -> None:
-        self.name = name
-        self.separator = separator
-        self.lines = Lines()
+    def __init__(
+        self, process: Process, streams: list[Stream], tail: Tail, redactor: Redactor | None
+    ) -> None:
+        self.process = process
+        self._streams = streams
+        self._tail = tail
+        self._redactor = redactor
+
+    def feed(self, data: bytes) -> None:
+        if self._redactor is not None:
+            data = self._redactor.feed(data)
+        self._pass_on(data)
+
+    def end(self) -> None:
+        if self._redactor is not None:
+            self._pass_on(self._redactor.end())
+        for stream in self._streams:
+            stream.end()
+
+    def _pass_on(self, data: bytes) -> None:
+        if data:
+            self._tail.feed(data)
+            for stream in self._streams:
+                stream.feed(data)
 
 
 class ConsoleOutput:
-    """Writes every line that a process writes to `fd`, under the process's name.
+    """Shows what the processes write on `fd`, in the form that `make_view` gives it.
 
-    `prefixes` is None for lines without one. `quiet` leaves out what gaffer itself says. `mark_stderr`
-    tells stderr's lines by a mark of their own. `display` turns a template's name and an instance
-    number into the name that a person sees. `on_broken(error)` is called when nothing can be written
-    any more.
+    `is_shown` says of which processes; `logs` keeps it for all of them. `display` turns a template's
+    name and an instance number into the name that a person sees. `secrets` are never shown.
+    `quiet` leaves out what gaffer itself says. `on_broken(error)` is called when nothing can be
+    written any more.
     """
 
     def __init__(
         self,
-        *,
         fd: int,
-        prefixes: Prefixes | None,
+        make_view: MakeView,
+        *,
         display: Callable[[str, int], str],
         on_broken: Callable[[OSError], object],
+        is_shown: Callable[[Source], bool] = lambda source: True,
+        logs: View | None = None,
+        secrets: Sequence[bytes] = (),
         quiet: bool = False,
-        mark_stderr: bool = False,
     ) -> None:
         self._fd = fd
-        self._prefixes = prefixes
+        self._make_view = make_view
         self._display = display
         self._on_broken = on_broken
+        self._is_shown = is_shown
+        self._logs = logs
+        self._secrets = secrets
         self._quiet = quiet
-        self._mark_stderr = mark_stderr
-        self._sources: dict[tuple[int, str], _Source] = {}
-        self._processes: dict[int, Process] = {}
+        self._flows: dict[tuple[int, str], _Flow] = {}
+        self._tails: dict[int, Tail] = {}
         self._told_to_stop: set[int] = set()
         self._paused = False
 
@@ -71,15 +108,17 @@ class ConsoleOutput:
         self._loop: Loop = adapt(loop)
         self._manager = manager
         self._writer = Writer(self._loop, self._fd, self._handle_pressure, self._on_broken)
-        if self._prefixes is not None and not self._quiet:
-            self._prefixes.assign(SYSTEM, SYSTEM)
+        self._view = self._make_view(self._loop, self._writer.write)
         manager.subscribe("spawn", self._handle_spawn)
         manager.subscribe("stop_pid", self._handle_stop)
         manager.subscribe("reap", self._handle_stop)
         manager.subscribe("exit", self._handle_exit)
 
     def stop(self) -> None:
-        self._writer.release()
+        self._view.finish()
+        if self._logs is not None:
+            self._logs.finish()
+        self._writer.detach()
         self._loop.close()
 
     def restart(self) -> None:
@@ -89,70 +128,84 @@ class ConsoleOutput:
         """Write what is left, waiting for the reader; for when the loop has ended."""
         self._writer.finish()
 
-    def say(self, text: str) -> None:
-        """Write a line of gaffer's own."""
+    def say(self, text: str, event: str = "notice", details: dict[str, Any] | None = None) -> None:
+        """Write a line of gaffer's own, about `event`."""
+        if self._secrets:
+            data = text.encode("utf-8", "surrogateescape")
+            redactor = Redactor(self._secrets)
+            text = (redactor.feed(data) + redactor.end()).decode("utf-8", "surrogateescape")
         if not self._quiet:
-            line = text.encode("utf-8", "surrogateescape") + b"\n"
-            self._write(SYSTEM, SEPARATOR, line)
+            self._view.say(text, event, details or {})
+        if self._logs is not None:
+            self._logs.say(text, event, details or {})
+
+    def tail(self, id: int, count: int) -> list[bytes]:
+        """The last lines that a process wrote; until its exit has been told."""
+        tail = self._tails.get(id)
+        return tail.lines(count) if tail is not None else []
 
     # ---- what happens
 
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
-        name = self._name(event)
-        process = self._processes[event["pid"]] = self._manager.get_process(event["pid"])
-        for label, separator in zip(process.redirect_output, (SEPARATOR, STDERR), strict=False):
-            mark = separator if self._mark_stderr else SEPARATOR
-            self._sources[event["pid"], label] = _Source(name, mark)
+        name = self._display(event["name"], event["instance"])
+        process = self._manager.get_process(event["pid"])
+        tail = self._tails[event["pid"]] = Tail()
+        for label in process.redirect_output:
+            source = Source(name, event["name"], event["instance"], event["os_pid"], label)
+            views = [self._view] if self._is_shown(source) else []
+            if self._logs is not None:
+                views.append(self._logs)
+            self._flows[event["pid"], label] = _Flow(
+                process,
+                [view.open(source) for view in views],
+                tail,
+                Redactor(self._secrets) if self._secrets else None,
+            )
         process.monitor_io(".", self._handle_output)
         if self._paused:
             process.pause_reading()
-        self.say(f"{name} started (pid {event['os_pid']})")
+        self.say(f"{name} started (pid {event['os_pid']})", "spawn", self._details(event))
 
     def _handle_stop(self, _evtype: str, event: dict[str, Any]) -> None:
         self._told_to_stop.add(event["pid"])
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
-        name = self._name(event)
+        name = self._display(event["name"], event["instance"])
         if event["pid"] in self._told_to_stop:
             self._told_to_stop.discard(event["pid"])
             how = f" ({describe(event)})" if event["term_signal"] != signal.SIGTERM else ""
-            self.say(f"{name} stopped{how}")
-            return
-        state = self._manager.get_process_state(event["name"])
-        self.say(f"{name} {describe(event, state.cmd if state else '')}")
+            text = f"{name} stopped{how}"
+        else:
+            state = self._manager.get_process_state(event["name"])
+            text = f"{name} {describe(event, state.cmd if state else '')}"
+        self.say(text, "exit", self._details(event))
+        self._tails.pop(event["pid"], None)
 
-    def _name(self, event: dict[str, Any]) -> str:
-        name = self._display(event["name"], event["instance"])
-        if self._prefixes is not None:
-            self._prefixes.assign(name, event["name"])
-        return name
+    def _details(self, event: dict[str, Any]) -> dict[str, Any]:
+        """What a program wants to know of an event, beside its text."""
+        details = {
+            "process": self._display(event["name"], event["instance"]),
+            "pid": event["os_pid"],
+        }
+        if event["event"] == "exit":
+            details["exit_status"] = event["exit_status"]
+            details["term_signal"] = event["term_signal"]
+        return details
 
     # ---- what they write
 
     def _handle_output(self, label: str, message: dict[str, Any]) -> None:
         key = (message["pid"], label)
-        source = self._sources[key]
-        data = message["data"]
-        blocks = source.lines.feed(data) if data else source.lines.end()
-        for continued, text in blocks:
-            self._write(source.name, source.separator, text, continued=continued)
-        if not data:
-            del self._sources[key]
-            if not any(pid == message["pid"] for pid, _label in self._sources):
-                del self._processes[message["pid"]]
-
-    def _write(self, name: str, separator: str, text: bytes, *, continued: bool = False) -> None:
-        if self._prefixes is not None:
-            prefix = self._prefixes.get(name, separator)
-            first = self._prefixes.get(name, CONTINUATION) if continued else prefix
-            text = prefixed(text, first, prefix)
-        self._writer.write(text)
+        if message["data"]:
+            self._flows[key].feed(message["data"])
+        else:
+            self._flows.pop(key).end()
 
     def _handle_pressure(self, pressed: bool) -> None:
-        """The reader is slower than the processes: let them wait instead of keeping what they write."""
+        """The reader is slower than the processes: let them wait, and keep nothing more for it."""
         self._paused = pressed
-        for process in self._processes.values():
+        for flow in self._flows.values():
             if pressed:
-                process.pause_reading()
+                flow.process.pause_reading()
             else:
-                process.resume_reading()
+                flow.process.resume_reading()

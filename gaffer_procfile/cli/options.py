@@ -50,14 +50,47 @@ COMMON = (
 )
 
 OUTPUT = (
-    Option("--no-prefix", action="store_true", help="lines as they are, without time and name"),
+    Option("--no-prefix", action="store_true", help="the processes' lines as they are, and no others"),
+    Option(
+        "--timestamps",
+        metavar="STYLE",
+        help="on (default), off, relative (since the start), delta (since the process's last "
+        "line), or a format of strftime",
+    ),
     Option(
         "--no-timestamps",
         "--no-timestamp",
         action="store_true",
         help="no time in the prefix",
     ),
+    Option(
+        "--prefix",
+        metavar="TEXT",
+        help="with {time} {name} {index} {pid} {stream} {group} {mark}",
+    ),
     Option("--mark-stderr", action="store_true", help="'!' instead of '|' before lines of stderr"),
+    Option("--only", metavar="NAME", action="append", help="show only this one, run all"),
+    Option("--hide", metavar="NAME", action="append", help="show all but this one, run all"),
+    Option("--json", action="store_true", help="one JSON object a line"),
+    Option("--raw", action="store_true", help="keep escape sequences and what was overwritten"),
+    Option(
+        "--pty",
+        dest="pty",
+        action="store_const",
+        const=True,
+        help="give the processes terminals (default: if this is one)",
+    ),
+    Option("--no-pty", dest="pty", action="store_const", const=False, help="give them pipes"),
+    Option("--log-dir", metavar="DIR", help="keep logs there: one per process, and gaffer.log"),
+    Option("--log-size", metavar="SIZE", help="rotate a log that would be larger (default: 10M)"),
+    Option("--log-keep", metavar="N", help="keep N rotated logs of each (default: 5)"),
+    Option("--log-ansi", action="store_true", help="keep escape sequences in gaffer.log"),
+    Option(
+        "--redact",
+        action="store_true",
+        help="show no secret of .env: PASSWORD, TOKEN, KEY and the like",
+    ),
+    Option("--redact-also", metavar="NAME", action="append", help="nor the value of this variable"),
     Option(
         "--colour",
         "--color",

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def project_options(args: Namespace, names: Sequence[str] = ()) -> Options:
     """What the options say about the project. Raises UsageError."""
-    env_files = [file for group in args.env or () for file in group.split(",") if file]
+    env_files = [name.strip() for group in args.env or () for name in group.split(",")]
     return Options(
         directory=args.directory,
         procfile=args.procfile,
-        env_files=env_files,
+        env_files=[name for name in env_files if name],
         port=args.port,
         port_step=whole_number(args.port_step, "--port-step", DEFAULT_STEP),
         formation=getattr(args, "concurrency", None),

@@ -6,17 +6,18 @@ import errno
 import os
 import signal
 
-from ..apps.console import ConsoleOutput
 from ..apps.exit_policy import ExitPolicy
+from ..apps.failures import FailureReport
 from ..apps.signals import Signals
+from ..apps.window import WindowSize
 from ..errors import GafferError
 from ..loop import default_loop
 from ..manager import Manager
-from ..output.prefix import Prefixes, palette
 from ..plan import install
 from ..project import load
 from .foreman_file import apply_defaults
 from .options import COMMON, OUTPUT, START, parser, seconds
+from .output import display, make_console, make_prefixes, wants_pty
 from .project import project_options
 from .streams import STDOUT, complain, end_by
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from ..manager import App
     from ..plan import Plan
 
 STOP_TIMEOUT = 5.0  # seconds
@@ -76,29 +78,28 @@ class Run:
         self._stop_timeout = stop_timeout
         self._broken: OSError | None = None
         self._manager = Manager(_event_loop())
-        self._console = ConsoleOutput(
-            fd=STDOUT,
-            prefixes=_prefixes(args, plan),
-            display=_display,
-            on_broken=self._handle_broken_output,
-            quiet=args.quiet or args.no_prefix,
-            mark_stderr=args.mark_stderr,
-        )
+        prefixes = make_prefixes(args, plan)
+        self._console = make_console(args, plan, prefixes, self._handle_broken_output)
+        self._window = WindowSize(STDOUT, prefixes.width) if wants_pty(args) else None
         self._signals = Signals(self._console.say)
-        self._policy = ExitPolicy(self._console.say, _display)
+        self._policy = ExitPolicy(self._console.say, display)
+        self._failures = FailureReport(self._console, display)
 
     def run(self) -> int:
-        self._manager.start([self._console, self._signals, self._policy])
+        self._manager.start(self._apps())
         try:
             for note in self._plan.notes:
                 self._console.say(note)
             install(
                 self._plan,
                 self._manager,
+                # On a pipe Python would keep what it prints until it ends.
+                defaults={} if self._window else {"PYTHONUNBUFFERED": "1"},
                 restart="never",
                 stop_timeout=self._stop_timeout,
                 redirect_output=("stdout", "stderr"),
                 redirect_input=True,  # open and silent: many watchers end with their input
+                pty=self._window is not None and (self._window.size() or True),
             )
             self._manager.run()
         except BaseException:
@@ -109,6 +110,14 @@ class Run:
         self._console.finish()
         return self._end()
 
+    def _apps(self) -> list[App]:
+        # The report is before the console: it asks for a process's last lines when that exits, and
+        # tells them when it is stopped, and both for the last time that there is.
+        apps: list[App] = [self._failures, self._console, self._signals, self._policy]
+        if self._window is not None:
+            apps.append(self._window)
+        return apps
+
     def _handle_broken_output(self, error: OSError) -> None:
         self._broken = error
         self._manager.stop()
@@ -117,13 +126,13 @@ class Run:
         """The exit status, unless a signal is what ends us."""
         if self._policy.status:
             return self._policy.status
+        if self._signals.received is not None:
+            end_by(self._signals.received)  # before the output: a terminal that hangs up ends both
         if self._broken is not None:
             if self._broken.errno == errno.EPIPE:
                 end_by(signal.SIGPIPE)  # as any program does whose reader has gone
             complain(f"can't write to standard output: {self._broken.strerror}")
             return 1
-        if self._signals.received is not None:
-            end_by(self._signals.received)
         return self._policy.status or 0
 
 
@@ -134,32 +143,3 @@ def _event_loop() -> Any:
         return default_loop(kind)
     except (ImportError, ValueError) as error:
         raise GafferError(f"GAFFER_LOOP={kind}: {error}") from error
-
-
-def _display(name: str, instance: int) -> str:
-    """`shop:web` and 1 as a person sees it: `web.1`."""
-    return f"{name.rpartition(':')[2]}.{instance}"
-
-
-def _prefixes(args: Namespace, plan: Plan) -> Prefixes | None:
-    if args.no_prefix:
-        return None
-    prefixes = Prefixes(
-        timestamps=not args.no_timestamps, colours=palette() if _wants_colour(args.colour) else None
-    )
-    for template in plan.templates:
-        for instance in range(1, template.instances + 1):
-            full_name = f"{template.group}:{template.name}"
-            prefixes.assign(_display(full_name, instance), full_name)
-    return prefixes
-
-
-def _wants_colour(choice: str | None) -> bool:
-    if choice in ("always", "never"):
-        return choice == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    forced = os.environ.get("FORCE_COLOR")
-    if forced:
-        return forced != "0"
-    return os.isatty(STDOUT) and os.environ.get("TERM") != "dumb"

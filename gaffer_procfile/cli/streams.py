@@ -35,9 +35,13 @@ def show(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Write one line to standard error."""
+    """Write one line to standard error, whatever the names in it are made of."""
+    shown = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
     try:
-        _write(STDERR, f"gaffer: {text}\n".encode("utf-8", "backslashreplace"))
+        _write(STDERR, f"gaffer: {shown}\n".encode())
     except OSError:
         pass  # nobody is left to tell
 

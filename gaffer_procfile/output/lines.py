@@ -1,50 +1,190 @@
-"""Cutting a stream of bytes into whole lines, whatever the chunks in which it is read."""
+"""Cutting a stream of bytes into lines, whatever the chunks in which it is read.
+
+What a terminal would have overwritten is left out: of a line in which the cursor went back to the
+first column (a carriage return, or `ESC [ G`), the last state is what remains, as a progress bar's
+final one. `raw` leaves all of it in.
+"""
 
 from __future__ import annotations
 
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 BOUND = 256 * 1024  # bytes; a longer line is passed on in pieces
+LONGEST_ESCAPE = 4096  # bytes; what goes on for longer without an end is no escape sequence
+
+_ESC = b"\x1b"
+_UNFINISHED_ESCAPE = re.compile(
+    rb"\x1b(?:"
+    rb"\[[0-?]*[ -/]*"  # control sequence: no final byte yet
+    rb"|[\]PX^_][^\x07\x1b\n]*\x1b?"  # string: neither BEL nor ESC \ yet
+    rb"|[ -/]*)\Z"
+)
+_FIRST_COLUMN = re.compile(rb"\x1b\[[01]?G")
+_LINE_END = re.compile(rb"\r+\n")
+
+
+class Block:
+    """Some lines of one stream, or a piece of one.
+
+    `text` is whole lines, each with its newline; or, where `partial`, a piece without one. `continued`
+    says that the first line goes on with the piece before it, and `overwrites` that it takes that
+    piece's place.
+    """
+
+    __slots__ = ("continued", "overwrites", "partial", "text")
+
+    def __init__(self, text: bytes, continued: bool, overwrites: bool, partial: bool) -> None:
+        self.text = text
+        self.continued = continued
+        self.overwrites = overwrites
+        self.partial = partial
+
+    def __repr__(self) -> str:
+        flags = [name for name in ("continued", "overwrites", "partial") if getattr(self, name)]
+        return f"Block({self.text!r}{''.join(f', {flag}' for flag in flags)})"
 
 
 class Lines:
-    """The lines of one stream.
+    """The lines of one stream, from `feed` to `end`."""
 
-    `feed` and `end` give blocks `(continued, text)`: `text` is whole lines, each with its newline;
-    `continued` says that the first of them goes on with a line of which the last block held a piece.
-    """
+    __slots__ = ("_bound", "_continued", "_escape", "_overwrites", "_raw", "_rest", "_size")
 
-    __slots__ = ("_bound", "_continued", "_rest", "_size")
-
-    def __init__(self, bound: int = BOUND) -> None:
+    def __init__(self, *, raw: bool = False, bound: int = BOUND) -> None:
+        self._raw = raw
         self._bound = bound
-        self._continued = False
         self._rest: list[bytes] = []  # joined only when the line is whole: a long one comes in many
         self._size = 0
+        self._escape = b""  # an escape sequence of which the end hasn't been read yet
+        self._continued = False
+        self._overwrites = False
 
-    def feed(self, chunk: bytes) -> list[tuple[bool, bytes]]:
+    @property
+    def is_open(self) -> bool:
+        """Whether a line has begun that `take_open` would give."""
+        return bool(self._rest)
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether the line that has begun takes the place of what was there before."""
+        return self._overwrites
+
+    def feed(self, chunk: bytes) -> Sequence[Block]:
+        """The blocks that are complete with `chunk`."""
+        if not self._raw:
+            if self._escape:
+                chunk, self._escape = self._escape + chunk, b""
+            if _ESC in chunk:
+                chunk = self._hold_escape(chunk)
+            if self._rest and self._rest[-1].endswith(b"\r"):
+                return self._feed_overwriting(chunk)
+            if b"\r" in chunk:
+                if not chunk.endswith(b"\r"):
+                    chunk = chunk.replace(b"\r\n", b"\n")
+                if b"\r" in chunk:
+                    return self._feed_overwriting(chunk)
+        return self._feed_plain(chunk)
+
+    def _feed_plain(self, chunk: bytes) -> Sequence[Block]:
         head, newline, tail = chunk.rpartition(b"\n")
-        blocks = []
         if newline:
-            blocks.append(self._take(head + newline))
-        if tail:
-            self._rest.append(tail)
-            self._size += len(tail)
-            if self._size > self._bound:
-                blocks.append(self._take(b"\n"))
-                self._continued = True
+            blocks = [self._take(head + newline)]
+            if not tail:
+                return blocks
+        elif not tail:
+            return ()
+        else:
+            blocks = []
+        self._rest.append(tail)
+        self._size += len(tail)
+        if self._size > self._bound:
+            piece = self.take_open()
+            if piece is not None:
+                blocks.append(piece)
         return blocks
 
-    def end(self) -> list[tuple[bool, bytes]]:
-        """What is left when the stream ends: a last line that had no newline gets one."""
-        return [self._take(b"\n")] if self._rest else []
+    def _hold_escape(self, chunk: bytes) -> bytes:
+        """Keep back an unfinished sequence, and make all ways to the first column one."""
+        unfinished = _UNFINISHED_ESCAPE.search(chunk, max(0, len(chunk) - LONGEST_ESCAPE))
+        if unfinished is not None:
+            self._escape = unfinished[0]
+            chunk = chunk[: unfinished.start()]
+        return _FIRST_COLUMN.sub(b"\r", chunk)
 
-    def _take(self, end: bytes) -> tuple[bool, bytes]:
-        block = self._continued, b"".join([*self._rest, end])
-        self._continued = False
+    def _feed_overwriting(self, chunk: bytes) -> Sequence[Block]:
+        text = _LINE_END.sub(b"\n", b"".join(self._rest) + chunk)
+        *lines, rest = text.split(b"\n")
         self._rest.clear()
         self._size = 0
+        blocks: list[Block] = []
+        for line in lines:
+            state = self._last_state(line).rstrip(b"\r")
+            blocks += self._feed_plain(state + b"\n")
+        if rest:
+            blocks += self._feed_plain(self._last_state(rest))
+        return blocks
+
+    def _last_state(self, line: bytes) -> bytes:
+        """What the last of several states in one line is; with a return at its end, if there is one."""
+        start = line.rstrip(b"\r").rfind(b"\r") + 1
+        if start:
+            self._overwrites = True
+        return line[start:]
+
+    def take_open(self) -> Block | None:
+        """What there is of a line that hasn't ended; the rest of it will be `continued`."""
+        text = b"".join(self._rest)
+        # A character that was read by half, and a return whose newline may follow, wait.
+        end = len(text) - _unfinished_tail(text)
+        if end == 0:
+            return None
+        self._rest = [text[:end]]
+        block = self._take(b"", partial=True)
+        if end < len(text):
+            self._rest = [text[end:]]
+            self._size = len(text) - end
+        self._continued = True
         return block
+
+    def end(self) -> Sequence[Block]:
+        """What is left when the stream ends: a last line that had no newline gets one."""
+        if self._escape:
+            self._rest.append(self._escape)
+            self._escape = b""
+        if not self._rest and not self._continued:
+            return ()
+        if self._rest and not self._raw:
+            self._rest[-1] = self._rest[-1].rstrip(b"\r")
+        return [self._take(b"\n")]
+
+    def _take(self, end: bytes, *, partial: bool = False) -> Block:
+        text = b"".join([*self._rest, end]) if self._rest else end
+        block = Block(text, self._continued, self._overwrites and self._continued, partial)
+        self._rest.clear()
+        self._size = 0
+        self._continued = self._overwrites = False
+        return block
+
+
+def _unfinished_tail(text: bytes) -> int:
+    """How many bytes at the end belong to a character or a line end that isn't complete."""
+    if text.endswith(b"\r"):
+        return len(text) - len(text.rstrip(b"\r"))
+    for length in range(1, min(3, len(text)) + 1):
+        byte = text[-length]
+        if byte & 0xC0 == 0x80:
+            continue  # it continues a character that begins further left
+        wanted = 1
+        for size, mask, lead in ((2, 0xE0, 0xC0), (3, 0xF0, 0xE0), (4, 0xF8, 0xF0)):
+            if byte & mask == lead:
+                wanted = size
+        return length if wanted > length else 0
+    return 0
 
 
 def prefixed(text: bytes, first: bytes, other: bytes) -> bytes:
     """Put `first` before the first line of `text` and `other` before each further one."""
-    return first + text[:-1].replace(b"\n", b"\n" + other) + b"\n"
+    return first + text[:-1].replace(b"\n", b"\n" + other) + text[-1:]

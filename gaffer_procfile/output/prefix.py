@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import time
 
+from .ansi import RESET
+from .source import STDERR, SYSTEM, system_source
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-SEPARATOR = "|"
+    from .source import Source
+
+LINE = "|"
 CONTINUATION = "+"  # this line goes on with the one above
-STDERR = "!"
+STDERR_MARK = "!"
 
 _COLOURS = ("CYAN", "YELLOW", "GREEN", "MAGENTA", "RED", "BLUE")
+_FIELDS = ("name", "index", "pid", "time", "stream", "group", "mark")
 
 
 def palette() -> Sequence[str]:
@@ -23,48 +29,122 @@ def palette() -> Sequence[str]:
     return [getattr(Fore, name) for name in names]
 
 
+class Clock:
+    """The time of a line, as text.
+
+    `style` is `on` (the time of day), `off`, `relative` (seconds since the start), `delta` (seconds
+    since the last line of the same process) or a format of strftime.
+    """
+
+    def __init__(self, style: str = "on", now: Callable[[], float] = time.time) -> None:
+        self.style = style
+        self._now = now
+        self._format = "%H:%M:%S" if style == "on" else style
+        self._start = now()
+        self._last: dict[str, float] = {}
+        self._second = -1
+        self._text = ""
+
+    def text(self, name: str) -> str:
+        """The time of a line of `name` that is written now."""
+        if self.style == "off":
+            return ""
+        now = self._now()
+        if self.style == "relative":
+            return f"{now - self._start:8.3f}"
+        if self.style == "delta":
+            last = self._last.get(name, self._start)
+            self._last[name] = now
+            return f"{now - last:+8.3f}"
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime(self._format, time.localtime(second))
+        return self._text
+
+
 class Prefixes:
-    """Makes the prefixes of all names, as wide as the longest of them."""
+    """Makes the prefixes of all sources, their names as wide as the longest.
 
-    def __init__(self, *, timestamps: bool, colours: Sequence[str] | None, width: int = 0) -> None:
-        self._timestamps = timestamps
+    `template` has `{time} {name} {index} {pid} {stream} {group}` and `{mark}`: `|`, or `+` for a line
+    that goes on with the one above, or with `mark_stderr` `!` for stderr.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        colours: Sequence[str] | None = None,
+        template: str | None = None,
+        mark_stderr: bool = False,
+    ) -> None:
+        self._clock = clock
         self._colours = colours
-        self._width = width
-        self._next_colour = 0
+        if template is None:
+            template = ("{time} " if clock.style != "off" else "") + "{name} {mark} "
+        self._template = template
+        self._mark_stderr = mark_stderr
+        self._width = 0
         self._colour_of: dict[str, str] = {}
-        self._second = 0
-        self._time = ""
-        self._cache: dict[tuple[str, str], bytes] = {}
+        self._cache: dict[tuple[Source, bool], tuple[str, bytes]] = {}
 
-    def assign(self, name: str, key: str) -> None:
-        """Make room for `name`, and give it the colour of `key`: of its template."""
-        self._width = max(self._width, len(name))
-        if self._colours and name not in self._colour_of:
-            known = self._colour_of.get(key)
-            if known is None:
-                known = self._colours[self._next_colour % len(self._colours)]
-                self._colour_of[key] = known
-                self._next_colour += 1
-            self._colour_of[name] = known
-        self._cache.clear()
+    @property
+    def width(self) -> int:
+        """How many columns a prefix takes."""
+        return len(self._text(system_source(), self._clock.text(SYSTEM), LINE))
 
-    def get(self, name: str, separator: str = SEPARATOR) -> bytes:
-        """The prefix of a line of `name` written now."""
-        if self._timestamps:
-            second = int(time.time())
-            if second != self._second:
-                self._second = second
-                self._time = time.strftime("%H:%M:%S ", time.localtime(second))
-                self._cache.clear()
-        prefix = self._cache.get((name, separator))
-        if prefix is None:
-            prefix = self._cache[name, separator] = self._make(name, separator)
+    def assign(self, name: str, template: str) -> None:
+        """Make room for `name`, and give its template a colour."""
+        if len(name) > self._width:
+            self._width = len(name)
+            self._cache.clear()
+        if self._colours and template not in self._colour_of:
+            self._colour_of[template] = self._colours[len(self._colour_of) % len(self._colours)]
+
+    def forget(self, source: Source) -> None:
+        """`source` has ended."""
+        for continued in (False, True):
+            self._cache.pop((source, continued), None)
+
+    def get(self, source: Source, *, continued: bool = False) -> bytes:
+        """The prefix of a line that is written now."""
+        text = self._clock.text(source.name)
+        cached = self._cache.get((source, continued))
+        if cached is not None and cached[0] == text:
+            return cached[1]
+        prefix = self._make(source, text, continued)
+        self._cache[source, continued] = text, prefix
         return prefix
 
-    def _make(self, name: str, separator: str) -> bytes:
-        text = f"{self._time}{name:<{self._width}} {separator} "
-        colour = self._colour_of.get(name)
+    def _make(self, source: Source, text: str, continued: bool) -> bytes:
+        mark = CONTINUATION if continued else LINE
+        if self._mark_stderr and source.stream == STDERR and not continued:
+            mark = STDERR_MARK
+        prefix = self._text(source, text, mark)
+        colour = self._colour_of.get(source.template)
         if colour is not None:
-            # Reset first: what the last line left switched on ends here.
-            text = f"\x1b[0m{colour}{text}\x1b[0m"
-        return text.encode()
+            # Reset first: whatever wrote here before us may have left something on.
+            prefix = f"{RESET.decode()}{colour}{prefix}{RESET.decode()}"
+        return prefix.encode("utf-8", "surrogateescape")
+
+    def _text(self, source: Source, time: str, mark: str) -> str:
+        return self._template.format(
+            name=f"{source.name:<{self._width}}",
+            index=source.index,
+            pid=source.pid or "-",
+            time=time,
+            stream=source.stream,
+            group=source.group,
+            mark=mark,
+        )
+
+
+def check_template(template: str) -> str | None:
+    """What is wrong with a prefix template; None if nothing is."""
+    try:
+        template.format(**dict.fromkeys(_FIELDS, ""))
+    except (KeyError, IndexError):
+        return f"it knows {', '.join('{' + field + '}' for field in _FIELDS)}"
+    except ValueError as error:
+        return str(error)
+    return None

@@ -158,7 +158,10 @@ def life(m: Manager, script: Script) -> Steps:
 
     print("stop by id")
     m.stop_process(6)
-    yield ["stop_pid 6", "exit 6", "spawn 8"]
+    yield ["stop_pid 6", "exit 6"]
+    show("status", sorted(m.get_process_status("web").items()))
+    m.start_process("web")
+    yield ["spawn 8"]
 
     print("restart")
     m.restart_process("web")

@@ -1,0 +1,79 @@
+"""FailureReport: at the end of a run, what failed, how long it had run and what it wrote last."""
+
+from __future__ import annotations
+
+import time
+
+from .outcome import describe, shell_status
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..manager import Manager
+    from .console import ConsoleOutput
+
+LINES = 20
+
+
+class FailureReport:
+    """Tells through `console` of the processes that failed by themselves.
+
+    `display` turns a template's name and an instance number into the name that a person sees.
+    """
+
+    def __init__(self, console: ConsoleOutput, display: Callable[[str, int], str]) -> None:
+        self._console = console
+        self._display = display
+        self._started: dict[int, float] = {}
+        self._told_to_stop: set[int] = set()
+        self._stopped_after: list[str] = []
+        self._failures: list[tuple[str, list[bytes]]] = []
+
+    def start(self, _loop: Any, manager: Manager) -> None:
+        self._manager = manager
+        manager.subscribe("spawn", self._handle_spawn)
+        manager.subscribe("stop_pid", self._handle_stop)
+        manager.subscribe("reap", self._handle_stop)
+        manager.subscribe("exit", self._handle_exit)
+
+    def restart(self) -> None:
+        """What has failed has failed."""
+
+    def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
+        self._started[event["pid"]] = time.monotonic()
+
+    def _handle_stop(self, _evtype: str, event: dict[str, Any]) -> None:
+        self._told_to_stop.add(event["pid"])
+        if self._failures:
+            self._stopped_after.append(self._display(event["name"], event["instance"]))
+
+    def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
+        started = self._started.pop(event["pid"], None)
+        if event["pid"] in self._told_to_stop or shell_status(event) == 0:
+            self._told_to_stop.discard(event["pid"])
+            return
+        state = self._manager.get_process_state(event["name"])
+        name = self._display(event["name"], event["instance"])
+        text = f"{name} {describe(event, state.cmd if state else '')}"
+        if started is not None:
+            text += f" after {time.monotonic() - started:.1f} s"
+        self._failures.append((text, self._console.tail(event["pid"], LINES)))
+
+    def stop(self) -> None:
+        for index, (text, lines) in enumerate(self._failures):
+            if index == 0 and self._stopped_after:
+                verb = "was" if len(self._stopped_after) == 1 else "were"
+                text += f"; {_list(self._stopped_after)} {verb} stopped because of it"
+            self._console.say(text, "failure")
+            if lines:
+                self._console.say(
+                    "its last lines:" if len(lines) > 1 else "its last line:", "failure"
+                )
+            for line in lines:
+                self._console.say(f"    {line.decode('utf-8', 'surrogateescape')}", "failure")
+
+
+def _list(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,156 @@
+"""From parsed options to the console that they mean."""
+
+from __future__ import annotations
+
+import os
+
+from ..apps.console import ConsoleOutput
+from ..errors import UnknownProcessError, UsageError
+from ..output.prefix import Clock, Prefixes, check_template, palette
+from ..output.screen import Screen
+from .options import whole_number
+from .streams import STDOUT, complain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Sequence
+
+    from ..apps.console import MakeView, View
+    from ..output.source import Source
+    from ..plan import Plan
+
+_SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+
+
+def display(name: str, instance: int) -> str:
+    """`shop:web` and 1 as a person sees it: `web.1`."""
+    return f"{name.rpartition(':')[2]}.{instance}"
+
+
+def wants_pty(args: Namespace) -> bool:
+    """Whether the processes get terminals: asked for, or we have one ourselves and show it."""
+    if args.pty is not None:
+        return bool(args.pty)
+    return os.isatty(STDOUT) and not args.json
+
+
+def make_prefixes(args: Namespace, plan: Plan) -> Prefixes:
+    """The prefixes of the screen. Raises UsageError for a template that can't be."""
+    if args.no_prefix:
+        return _prefixes("", plan, Clock("off"), None)
+    if args.prefix is not None and (problem := check_template(args.prefix)):
+        raise UsageError(f"--prefix {args.prefix!r}: {problem}")
+    clock = Clock("off" if args.no_timestamps else args.timestamps or "on")
+    colours = palette() if _wants_colour(args.colour) else None
+    return _prefixes(args.prefix, plan, clock, colours, mark_stderr=args.mark_stderr)
+
+
+def make_console(
+    args: Namespace, plan: Plan, prefixes: Prefixes, on_broken: Callable[[OSError], object]
+) -> ConsoleOutput:
+    """The console. Raises UsageError and UnknownProcessError for options that can't be."""
+    return ConsoleOutput(
+        STDOUT,
+        _view(args, prefixes),
+        display=display,
+        on_broken=on_broken,
+        is_shown=_filter(args, plan),
+        logs=_logs(args, plan),
+        secrets=_secrets(args, plan),
+        quiet=args.quiet or args.no_prefix,  # without a prefix our lines would look like theirs
+    )
+
+
+def _view(args: Namespace, prefixes: Prefixes) -> MakeView:
+    if args.json:
+        from ..output.json_lines import JsonLines
+
+        return lambda _loop, write: JsonLines(write)
+    return lambda loop, write: Screen(
+        loop,
+        write,
+        None if args.no_prefix else prefixes,
+        interactive=os.isatty(STDOUT),
+        colour=_wants_colour(args.colour),
+        raw=args.raw,
+    )
+
+
+def _prefixes(
+    template: str | None,
+    plan: Plan,
+    clock: Clock,
+    colours: Sequence[str] | None,
+    *,
+    mark_stderr: bool = False,
+) -> Prefixes:
+    prefixes = Prefixes(clock, colours=colours, template=template, mark_stderr=mark_stderr)
+    for entry in plan.templates:
+        full_name = f"{entry.group}:{entry.name}"
+        for instance in range(1, entry.instances + 1):
+            prefixes.assign(display(full_name, instance), full_name)
+    return prefixes
+
+
+def _filter(args: Namespace, plan: Plan) -> Callable[[Source], bool]:
+    """Which processes are shown: `--only` these, without those to `--hide`."""
+    only, hidden = args.only or (), args.hide or ()
+    names = [template.name for template in plan.templates]
+    for name in (*only, *hidden):
+        if name.partition(".")[0] not in names:
+            raise UnknownProcessError(name, names)
+
+    def is_shown(source: Source) -> bool:
+        known = (source.name, source.template.rpartition(":")[2])
+        return (not only or any(name in only for name in known)) and not any(
+            name in hidden for name in known
+        )
+
+    return is_shown
+
+
+def _logs(args: Namespace, plan: Plan) -> View | None:
+    if args.log_dir is None:
+        return None
+    from ..output.log_directory import DEFAULT_KEPT, DEFAULT_SIZE, LogDirectory
+
+    return LogDirectory(
+        args.log_dir,
+        _prefixes(None, plan, Clock("%Y-%m-%d %H:%M:%S"), None),
+        complain,
+        size=_size(args.log_size, DEFAULT_SIZE),
+        kept=whole_number(args.log_keep, "--log-keep", DEFAULT_KEPT),
+        ansi=args.log_ansi,
+    )
+
+
+def _size(text: str | None, default: int) -> int:
+    if text is None:
+        return default
+    digits = text.rstrip("KMGkmg")
+    unit = _SIZE_UNITS.get(text[len(digits) :].upper())
+    if unit is None or not digits.isdigit() or not int(digits):
+        raise UsageError(f"--log-size takes a number of bytes as 500K or 10M, not {text!r}")
+    return int(digits) * unit
+
+
+def _secrets(args: Namespace, plan: Plan) -> Sequence[bytes]:
+    if not args.redact and not args.redact_also:
+        return ()
+    from ..output.redact import secrets
+
+    also = args.redact_also or ()
+    named = {name: plan.environment[name].value for name in also if name in plan.environment}
+    return secrets({**plan.environment.from_files(), **named}, also)
+
+
+def _wants_colour(choice: str | None) -> bool:
+    if choice in ("always", "never"):
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR")
+    if forced:
+        return forced != "0"
+    return os.isatty(STDOUT) and os.environ.get("TERM") != "dumb"

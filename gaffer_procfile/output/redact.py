@@ -1,0 +1,74 @@
+"""Keeping secrets out of what is shown and written down."""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MASK = b"[redacted]"
+SHORTEST = 4  # bytes; a shorter value stands in too many words to be hidden
+
+# A variable is secret if one of the words of its name, between underscores, is one of these.
+SECRET_WORDS = frozenset(
+    "APIKEY AUTH COOKIE CREDENTIAL CREDENTIALS DSN KEY PASS PASSPHRASE PASSWD PASSWORD PAT PRIVATE "
+    "PWD SALT SECRET SECRETS SIGNATURE TOKEN TOKENS WEBHOOK".split()
+)
+
+
+def is_secret(name: str, more: Iterable[str] = ()) -> bool:
+    """Whether a variable's name says that its value is a secret, or it is one of `more`."""
+    return name in more or not SECRET_WORDS.isdisjoint(re.split(r"[^A-Z0-9]+", name.upper()))
+
+
+def secrets(values: Mapping[str, str], more: Iterable[str] = ()) -> list[bytes]:
+    """The values to hide, the longest first. `more` names variables that the rule doesn't find."""
+    more = frozenset(more)
+    found = {
+        value.encode("utf-8", "surrogateescape")
+        for name, value in values.items()
+        if is_secret(name, more)
+    }
+    # A secret of several lines also leaks line by line.
+    found |= {line for value in found for line in value.splitlines()}
+    return sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
+
+
+class Redactor:
+    """Replaces secrets in one stream, also those that come in two reads.
+
+    What may be the beginning of a secret is kept back until the next bytes tell, or the end.
+    """
+
+    __slots__ = ("_held", "_pattern", "_secrets")
+
+    def __init__(self, secrets: Iterable[bytes]) -> None:
+        self._secrets = tuple(secrets)
+        self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)))
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        text = self._held + data
+        cut = len(text) - self._beginning(text)
+        # A secret that began before the cut and is whole lies before it, or the cut lies in it.
+        for match in self._pattern.finditer(text):
+            if match.start() < cut < match.end():
+                cut = match.end()
+        self._held = text[cut:]
+        return self._pattern.sub(MASK, text[:cut])
+
+    def end(self) -> bytes:
+        rest, self._held = self._held, b""
+        return self._pattern.sub(MASK, rest)
+
+    def _beginning(self, text: bytes) -> int:
+        """How many bytes at the end could be the beginning of a secret."""
+        longest = 0
+        for secret in self._secrets:
+            for length in range(min(len(secret) - 1, len(text)), longest, -1):
+                if text.endswith(secret[:length]):
+                    longest = length
+                    break
+        return longest

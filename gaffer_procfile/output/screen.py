@@ -1,0 +1,211 @@
+"""The screen: the lines of many streams written as one stream, each line whole.
+
+On a terminal a line that has begun and doesn't end (a prompt) is shown after a moment, and owns the
+screen until it ends, or until others have waited for a moment. Then they go on below it, and the
+rest of it follows with a mark.
+"""
+
+from __future__ import annotations
+
+from .ansi import Cleaner
+from .lines import Lines, prefixed
+from .source import system_source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..loop import Cancellable, Loop
+    from .lines import Block
+    from .prefix import Prefixes
+    from .source import Source
+
+PATIENCE = 0.1  # seconds until an open line is shown, and then until others may break it
+REDRAW_PATIENCE = 5.0  # seconds until a progress bar that was interrupted is shown again
+
+_ERASE_REST = b"\x1b[K"
+
+
+class Screen:
+    """Writes lines by `write(bytes)`. Loop's thread only.
+
+    `prefixes` is None for lines without one. `interactive` says that somebody watches: open lines
+    are shown. `raw` passes everything on as it is, `colour` the colours of the processes.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        write: Callable[[bytes], object],
+        prefixes: Prefixes | None,
+        *,
+        interactive: bool,
+        colour: bool,
+        raw: bool = False,
+    ) -> None:
+        self.interactive = interactive
+        self._loop = loop
+        self._write = write
+        self._prefixes = prefixes
+        self._colour = colour
+        self._raw = raw
+        self._owner: ScreenStream | None = None  # whose open line is the last one on the screen
+        self._held: list[bytes] = []  # what the others have written meanwhile
+        self._held_timer: Cancellable | None = None
+        self._system = self.open(system_source())
+
+    def open(self, source: Source) -> ScreenStream:
+        """A stream of its own for `source`: `feed` it, `end` it."""
+        if self._prefixes is not None:
+            self._prefixes.assign(source.name, source.template)
+        cleaner = None if self._raw else Cleaner(colour=self._colour, controls=self.interactive)
+        return ScreenStream(self, self._loop, source, Lines(raw=self._raw), cleaner)
+
+    def say(self, text: str, _event: str, _details: object) -> None:
+        """Show a line of gaffer's own."""
+        self._system.feed(text.encode("utf-8", "surrogateescape") + b"\n")
+
+    def finish(self) -> None:
+        """No stream is left: end the open line, and show what waits."""
+        self._release()
+
+    def _show(self, stream: ScreenStream, block: Block, text: bytes) -> None:
+        if self._owner is stream:
+            self._continue(stream, block, text)
+            return
+        if block.continued and not block.overwrites and text == b"\n":
+            return  # the line was shown in full, only its end was not
+        line = text if self._prefixes is None else self._prefixed(stream, block, text)
+        if block.partial:
+            # Cut because it is too long: a line break that isn't there in what the process wrote.
+            line += b"\n"
+        if self._owner is None:
+            self._write(line)
+        else:
+            self._held.append(line)
+            self._hold()
+
+    def _prefixed(self, stream: ScreenStream, block: Block, text: bytes) -> bytes:
+        assert self._prefixes is not None
+        continued = block.continued and not block.overwrites
+        first = self._prefixes.get(stream.source, continued=continued)
+        if b"\n" not in text[:-1]:
+            return first + text
+        other = self._prefixes.get(stream.source) if continued else first
+        return prefixed(text, first, other)
+
+    def _continue(self, stream: ScreenStream, block: Block, text: bytes) -> None:
+        """Go on in the open line, or write it anew."""
+        if block.overwrites:
+            prefix = self._prefixes.get(stream.source) if self._prefixes is not None else b""
+            line, newline, rest = text.partition(b"\n")
+            self._write(b"\r" + prefix + line + _ERASE_REST + newline)
+        else:
+            line, newline, rest = text.partition(b"\n")
+            self._write(line + newline)
+        if newline:
+            self._owner = None
+            if rest:
+                self._write(rest if self._prefixes is None else self._all_prefixed(stream, rest))
+            self._flush_held()
+
+    def _all_prefixed(self, stream: ScreenStream, text: bytes) -> bytes:
+        assert self._prefixes is not None
+        prefix = self._prefixes.get(stream.source)
+        return prefixed(text, prefix, prefix)
+
+    def _show_open(self, stream: ScreenStream) -> bool:
+        """Show the open line of `stream`; False if it has to wait for another's."""
+        if self._owner is not None and self._owner is not stream:
+            self._hold()
+            return False
+        block = stream.take_open()
+        if block is not None:
+            text = stream.cleaned(block)
+            if self._owner is stream:
+                self._continue(stream, block, text)
+            else:
+                self._owner = stream
+                self._write(text if self._prefixes is None else self._prefixed(stream, block, text))
+        return True
+
+    def _hold(self) -> None:
+        if self._held_timer is None:
+            self._held_timer = self._loop.call_later(PATIENCE, self._release)
+
+    def _release(self) -> None:
+        """Break the open line, for the others have waited long enough."""
+        if self._owner is not None:
+            owner, self._owner = self._owner, None
+            self._write(b"\n")
+            owner.handle_interruption()
+        self._flush_held()
+
+    def _flush_held(self) -> None:
+        if self._held_timer is not None:
+            self._held_timer.cancel()
+            self._held_timer = None
+        held, self._held = self._held, []
+        for text in held:
+            self._write(text)
+
+    def _disown(self, stream: ScreenStream) -> None:
+        if self._owner is stream:
+            self._release()
+
+
+class ScreenStream:
+    """One stream on its way to the screen."""
+
+    def __init__(
+        self, screen: Screen, loop: Loop, source: Source, lines: Lines, cleaner: Cleaner | None
+    ) -> None:
+        self.source = source
+        self._screen = screen
+        self._loop = loop
+        self._lines = lines
+        self._cleaner = cleaner
+        self._timer: Cancellable | None = None
+        self._was_interrupted = False
+
+    def feed(self, data: bytes) -> None:
+        for block in self._lines.feed(data):
+            self._screen._show(self, block, self.cleaned(block))
+        if self._screen.interactive:
+            self._watch_open_line()
+
+    def end(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for block in self._lines.end():
+            self._screen._show(self, block, self.cleaned(block))
+        self._screen._disown(self)
+
+    def cleaned(self, block: Block) -> bytes:
+        return block.text if self._cleaner is None else self._cleaner.clean(block.text)
+
+    def take_open(self) -> Block | None:
+        return self._lines.take_open()
+
+    def handle_interruption(self) -> None:
+        """Others have written below the open line."""
+        self._was_interrupted = True
+
+    def _watch_open_line(self) -> None:
+        if not self._lines.is_open:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._was_interrupted = False
+        elif self._screen._owner is self:
+            self._screen._show_open(self)  # it is on the screen: what follows follows at once
+        elif self._timer is None:
+            # A bar that redraws itself would leave a line at every interruption.
+            bar = self._was_interrupted and self._lines.overwrites
+            self._timer = self._loop.call_later(REDRAW_PATIENCE if bar else PATIENCE, self._show)
+
+    def _show(self) -> None:
+        self._timer = None
+        if not self._screen._show_open(self):
+            self._timer = self._loop.call_later(PATIENCE, self._show)

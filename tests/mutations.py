@@ -1,0 +1,239 @@
+"""Puts each of the seed's mistakes back, and shows that its test fails.
+
+    python tests/mutations.py
+
+Works on a copy of the package. Prints a table; the exit status is 1 if a mistake goes unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = ROOT / "tests"
+TIMEOUT = 60.0  # seconds for one run of a test
+
+
+class Mutation:
+    """A mistake: what to replace by what in which file, and the test that has to notice."""
+
+    def __init__(self, name: str, test: str, *edits: tuple[str, str, str]) -> None:
+        self.name = name
+        self.test = test
+        self.edits = edits
+
+    def apply(self, package: Path) -> None:
+        """Change the copy. Raises ValueError where the text to replace isn't there just once."""
+        for file, old, new in self.edits:
+            path = package / file
+            text = path.read_text(encoding="utf-8")
+            if text.count(old) != 1:
+                raise ValueError(f"{self.name}: {text.count(old)} times in {file}:\n{old}")
+            path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+MUTATIONS = [
+    Mutation(
+        "once aliases subscribe",
+        "test_once_is_subscribe_once",
+        ("manager.py", "    once = subscribe_once\n", "    once = subscribe\n"),
+    ),
+    Mutation(
+        "update_process tests `name not in KeyError`",
+        "test_a_known_process_can_be_updated_and_an_unknown_one_not",
+        (
+            "manager.py",
+            "            if state.group is not None:\n                settings",
+            (
+                "            if name not in KeyError:\n                raise KeyError(name)\n"
+                "            if state.group is not None:\n                settings"
+            ),
+        ),
+    ),
+    Mutation(
+        "an unformatted %r: process names",
+        "test_messages_say_the_name",
+        ("manager.py", 'KeyError(f"no such process: {name!r}")', 'KeyError("%r not found")'),
+    ),
+    Mutation(
+        "an unformatted %r: process ids",
+        "test_messages_say_the_name",
+        (
+            "manager.py",
+            'KeyError(f"no running process has the id {id}")',
+            'KeyError("%s not found")',
+        ),
+    ),
+    Mutation(
+        "an unformatted %r: groups",
+        "test_messages_say_the_name",
+        ("manager.py", 'KeyError(f"no such group: {groupname!r}")', 'KeyError("%r not found")'),
+    ),
+    Mutation(
+        "an unknown group raises with the lock held",
+        "test_an_unknown_group_leaves_the_lock_free",
+        (
+            "manager.py",
+            "        for name in self.get_group(groupname):\n",
+            (
+                "        self._lock.acquire()\n"
+                "        names = self.get_group(groupname)\n"
+                "        self._lock.release()\n"
+                "        for name in names:\n"
+            ),
+        ),
+    ),
+    Mutation(
+        "start_process never clears stopped",
+        "test_a_stopped_template_can_be_started_again",
+        ("supervisor.py", "        state.stopped = False\n", ""),
+    ),
+    Mutation(
+        "the flapping timer is stopped under another name",
+        "test_stopping_a_template_calls_its_retry_off",
+        (
+            "supervisor.py",
+            "timer, state.retry_timer = state.retry_timer, None",
+            'timer = getattr(state, "flapping_timer", None)',
+        ),
+    ),
+    Mutation(
+        "a wake-up loses a second signal",
+        "test_no_request_is_lost_when_several_come_at_once",
+        (
+            "manager.py",
+            "        self._loop.call_soon_threadsafe(self._handle_requests)\n",
+            (
+                "        if len(self._requests) == 1:  # as an Async handle: woken once for several\n"
+                "            self._loop.call_soon_threadsafe(self._handle_requests)\n"
+            ),
+        ),
+        ("manager.py", "        while self._requests:\n", "        if self._requests:\n"),
+    ),
+    Mutation(
+        "a restart doubles the processes for a moment",
+        "test_a_restart_never_has_more_processes_than_ports",
+        (
+            "supervisor.py",
+            "        state.restarting = deque(state.running)\n",
+            (
+                "        state.restarting = deque(state.running)\n"
+                "        for slot in range(1, state.numprocesses + 1):\n"
+                "            self._spawn(state, slot)\n"
+            ),
+        ),
+    ),
+    *(
+        Mutation(
+            f"a walk over a dict that others change: {method}",
+            test,
+            (
+                "manager.py",
+                f'"""{doc}"""\n        for name in list(self.processes):\n',
+                f'"""{doc}"""\n        for name in self.processes:\n',
+            ),
+        )
+        for method, doc, test in [
+            (
+                "start_processes",
+                "Start all templates.",
+                "test_templates_may_be_added_during_a_walk",
+            ),
+            ("stop_processes", "Stop all templates.", "test_templates_may_be_added_during_a_walk"),
+            (
+                "processes_stats",
+                "The stats of each template (see `get_process_stats`).",
+                "test_stats_may_be_read_slowly_while_templates_come_and_go",
+            ),
+        ]
+    ),
+    Mutation(
+        "a walk over a dict that others change: running_processes",
+        "test_running_processes_may_be_walked_while_they_end",
+        (
+            "manager.py",
+            "            return dict(self.running)\n",
+            "            return self.running\n",
+        ),
+    ),
+]
+
+
+def run_test(scratch: Path, test: str) -> subprocess.CompletedProcess[str]:
+    """Run a test on the package in `scratch`, which is found before any that is installed."""
+    env = {
+        **os.environ,
+        "GAFFER_LOOP": "selectors",
+        "GAFFER_TEST_DEADLINE": "2",
+        "PYTHONPATH": str(scratch),
+    }
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
+        "tests/test_seed_mistakes.py", "-k", f"{test} and not asyncio",
+    ]  # fmt: skip
+    return subprocess.run(
+        command,
+        cwd=scratch,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def prepare(scratch: Path) -> Path:
+    """Copy what the tests need; where the copy of the package is."""
+    (scratch / "tests").mkdir(parents=True)
+    for name in ("conftest.py", "test_seed_mistakes.py"):
+        shutil.copy(TESTS / name, scratch / "tests")
+    shutil.copy(ROOT / "pyproject.toml", scratch)
+    ignore = shutil.ignore_patterns("__pycache__", ".*_cache")
+    return Path(
+        shutil.copytree(ROOT / "gaffer_procfile", scratch / "gaffer_procfile", ignore=ignore)
+    )
+
+
+def is_noticed(mutation: Mutation, scratch: Path) -> bool:
+    """Whether the test fails with the mistake. Raises RuntimeError if it couldn't be run at all."""
+    mutation.apply(prepare(scratch))
+    done = run_test(scratch, mutation.test)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"{mutation.name}: pytest ended with {done.returncode}\n{done.stdout}")
+    return done.returncode == 1
+
+
+def main() -> int:
+    survivors = 0
+    with tempfile.TemporaryDirectory() as directory:
+        prepare(Path(directory, "unchanged"))
+        tests = " or ".join(sorted({mutation.test for mutation in MUTATIONS}))
+        unchanged = run_test(Path(directory, "unchanged"), f"({tests})")
+        if unchanged.returncode != 0:
+            print(unchanged.stdout)
+            print("the tests fail without any mistake: nothing is shown")
+            return 1
+        width = max(len(mutation.name) for mutation in MUTATIONS)
+        for number, mutation in enumerate(MUTATIONS):
+            start = time.monotonic()
+            noticed = is_noticed(mutation, Path(directory, str(number)))
+            survivors += not noticed
+            verdict = "noticed" if noticed else "SURVIVES"
+            seconds = time.monotonic() - start
+            print(
+                f"{mutation.name:<{width}}  {verdict:<8}  {seconds:4.1f} s  {mutation.test}",
+                flush=True,
+            )
+    print(f"{len(MUTATIONS) - survivors} of {len(MUTATIONS)} mistakes noticed")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""`.foreman`: defaults of options, as foreman reads them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from cli import MakeProject
+from cli import project as project
+
+REPORT = '#!/bin/sh\necho "$PS $PORT $WHO"\n'
+FILES: dict[str, str | bytes] = {
+    "Procfile": "web: ./report\n",
+    "other": "job: true\nweb: ./report\n",
+    "sub/Procfile": "sub: ../report\n",
+    "report": REPORT,
+    ".env": "WHO=dotenv\n",
+    "my.env": "WHO=mine\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("foreman", "args", "expected"),
+    [
+        ("", [], "web.1 5000 dotenv"),
+        ("# nothing\n", [], "web.1 5000 dotenv"),
+        ("port: 7000\n", [], "web.1 7000 dotenv"),
+        ("port: 7000\n", ["-p", "8000"], "web.1 8000 dotenv"),
+        ("port:\n", [], "web.1 5000 dotenv"),
+        ("procfile: other\nformation: job=0\n", [], "web.1 5100 dotenv"),
+        ("procfile: other\nconcurrency: job=0,web=1\n", [], "web.1 5100 dotenv"),
+        ("procfile: other\n", ["-f", "Procfile"], "web.1 5000 dotenv"),
+        ("procfile: other\nformation: web=0\n", ["-m", "job=0"], "web.1 5100 dotenv"),
+        ("env: my.env\n", [], "web.1 5000 mine"),
+        ("env: .env,my.env\n", [], "web.1 5000 mine"),
+        ("env: my.env\n", ["-e", ".env"], "web.1 5000 dotenv"),
+        ("root: sub\n", [], "sub.1 5000 "),
+        ("unknown: 1\nport: 7000\n", [], "web.1 7000 dotenv"),
+        ("port: 7000\nsince: 2020-13-45\n", [], "web.1 7000 dotenv"),
+    ],
+)
+def test_defaults_of_start(
+    project: MakeProject, foreman: str, args: list[str], expected: str
+) -> None:
+    result = project(FILES | {".foreman": foreman}).run("start", "--no-prefix", "-q", *args)
+    assert result.stdout == f"{expected}\n", result
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("foreman", "args", "pattern"),
+    [
+        ("timestamp: false\n", [], r"web\.1 +\| web\.1 5000 dotenv"),
+        ("timestamp: true\n", [], r"\d\d:\d\d:\d\d web\.1 +\| web\.1 5000 dotenv"),
+        (
+            "color: true\n",
+            ["--no-timestamps"],
+            r"\S*\x1b\[36mweb\.1 +\| \x1b\[0mweb\.1 5000 dotenv",
+        ),
+        ("color: true\n", ["--no-timestamps", "--no-color"], r"web\.1 +\| web\.1 5000 dotenv"),
+        ("color: false\n", ["--no-timestamps"], r"web\.1 +\| web\.1 5000 dotenv"),
+    ],
+)
+def test_defaults_of_the_output(
+    project: MakeProject, foreman: str, args: list[str], pattern: str
+) -> None:
+    result = project(FILES | {".foreman": foreman}).run("start", "-q", *args)
+    assert re.fullmatch(pattern, result.stdout.rstrip("\n")), result
+
+
+def test_the_timeout(project: MakeProject) -> None:
+    stubborn = "trap '' TERM; touch ready; while :; do sleep 0.01; done"
+    end = "while [ ! -e ready ]; do sleep 0.01; done; exit 3"
+    files = {"Procfile": f"web: {stubborn}\njob: {end}\n", ".foreman": "timeout: 0.1\n"}
+    result = project(files).run("start")
+    assert "web.1 stopped (killed by SIGKILL)" in result.stdout
+    assert result.status == 3
+
+
+def test_run_and_check_read_it_too(project: MakeProject) -> None:
+    made = project(FILES | {".foreman": "env: my.env\nprocfile: other\ntimeout: 3\ncolor: true\n"})
+    assert made.run("run", "printenv", "WHO").stdout == "mine\n"
+    assert made.run("run", "web").stdout == "web.1 5100 mine\n"
+    assert made.run("check").stdout == "other: nothing is wrong\n"
+
+
+def test_it_is_read_where_gaffer_is_called(project: MakeProject) -> None:
+    made = project(FILES | {"sub/.foreman": "port: 9000\n"})
+    assert made.run("start", "-q", "--no-prefix", "-d", "sub").lines == ["sub.1 5000 "]
+    here = made.run("start", "-q", "--no-prefix", cwd=made.path("sub"))
+    assert here.lines == ["sub.1 9000 "]

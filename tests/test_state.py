@@ -1,0 +1,244 @@
+"""The template: its settings, its slots, its environment, and when to give up."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+from conftest import LoopDriver, ManagerDriver
+
+from gaffer_procfile.manager import FlappingInfo, Manager, Process, ProcessState, ProcessTracker
+from gaffer_procfile.state import ExitHistory
+
+
+def test_where_the_classes_are_found() -> None:
+    from gaffer_procfile import events, manager, process, state
+
+    assert manager.FlappingInfo is state.FlappingInfo is FlappingInfo
+    assert manager.ProcessState is state.ProcessState
+    assert manager.ProcessTracker is state.ProcessTracker
+    assert manager.Process is process.Process
+    assert events.EventEmitter.__module__ == "gaffer_procfile.events"
+    assert manager.Manager is Manager
+
+
+def test_defaults() -> None:
+    state = ProcessState("web", "run")
+    assert (state.name, state.cmd, state.settings, state.group) == ("web", "run", {}, None)
+    assert (state.numprocesses, state.restart, state.detach) == (1, "always", False)
+    assert (state.graceful_timeout, state.flapping, state.stopped) == (30, None, False)
+    assert (state.active, state.pids, state.list_processes()) == (True, [], [])
+    assert "web" in repr(state)
+
+
+def test_flapping_info() -> None:
+    info = FlappingInfo()
+    assert (info.attempts, info.window, info.retry_in, info.max_retry) == (2, 1.0, 7.0, 5)
+    assert repr(FlappingInfo(3, 2.0, 1.0, 4)) == (
+        "FlappingInfo(attempts=3, window=2.0, retry_in=1.0, max_retry=4)"
+    )
+
+
+BAD_SETTINGS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"numproceses": 2}, TypeError, "unknown setting of a process: numproceses"),
+    ({"b": 1, "a": 1}, TypeError, "a, b"),
+    ({"numprocesses": -1}, ValueError, "-1"),
+    ({"numprocesses": "two"}, ValueError, "'two'"),
+    ({"restart": "sometimes"}, ValueError, "'sometimes'"),
+    ({"uid": "no-such-user"}, ValueError, "no-such-user"),
+    ({"gid": "no-such-group"}, ValueError, "no-such-group"),
+    ({"redirect_output": ["a", "b", "c"]}, ValueError, "two labels"),
+    ({"args": "an 'unclosed quote"}, ValueError, "quotation"),
+    ({"stop_signal": 999}, ValueError, "999"),
+    ({"stop_timeout": "soon"}, ValueError, "'soon'"),
+    ({"graceful_timeout": -1}, ValueError, "-1"),
+]
+
+
+@pytest.mark.parametrize(("settings", "error", "message"), BAD_SETTINGS)
+def test_bad_settings(settings: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        ProcessState("web", "run", **settings)
+
+
+def test_a_command_that_cannot_be_split() -> None:
+    with pytest.raises(ValueError, match="quotation"):
+        ProcessState("web", "an 'unclosed quote")
+    ProcessState("web", "for a shell 'it is an error of its own", shell=True)
+
+
+@pytest.mark.parametrize(("settings", "error", "message"), BAD_SETTINGS)
+def test_bad_settings_leave_nothing_half_added_or_half_changed(
+    driver: ManagerDriver, settings: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        driver.manager.add_process("g:web", "run", **settings)
+    assert driver.manager.processes == {}
+    assert driver.manager.get_groups() == []
+    driver.sh("ok", "exec sleep 60")
+    before = driver.manager.get_process_info("ok")
+    with pytest.raises(error, match=message):
+        driver.manager.update_process("ok", "run", **settings)
+    assert driver.manager.get_process_info("ok") == before
+    driver.run_for(0)
+    assert driver.kinds() == ["create", "start", "spawn"]
+
+
+def test_environment_of_each_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROM_OS", "os")
+    monkeypatch.setenv("BOTH", "os")
+    state = ProcessState(
+        "web",
+        "run",
+        env={"BOTH": "env", "PORT": "1"},
+        os_env=True,
+        port=5000,
+        instance_env={"PS": "web.{instance}", "TWICE": "{instance}{instance}", "NONE": "{other}"},
+    )
+    env = state.environment(3)
+    assert (env["FROM_OS"], env["BOTH"]) == ("os", "env")
+    assert (env["PORT"], env["PS"], env["TWICE"], env["NONE"]) == ("5002", "web.3", "33", "{other}")
+
+
+def test_without_os_env_the_environment_is_what_was_given() -> None:
+    assert ProcessState("web", "run", env={"A": "1"}).environment(1) == {"A": "1"}
+    assert ProcessState("web", "run").environment(1) == {}
+
+
+def test_ttin_ttou_and_reset() -> None:
+    state = ProcessState("web", "run", numprocesses=2)
+    assert state.ttin() == 3
+    assert state.ttin(4) == 7
+    assert state.ttou() == 6
+    assert state.ttou(5) == 1
+    assert state.ttou(5) == 0
+    assert state.ttin(-3) == 0
+    assert state.ttin(3) == 3
+    state.held.add(1)
+    assert state.free_slots() == [2, 3]
+    state.reset()
+    assert state.numprocesses == 2
+    assert state.free_slots() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("restart", "exit_status", "term_signal", "again"),
+    [
+        ("always", 0, 0, True),
+        ("always", 1, 0, True),
+        ("always", 0, 9, True),
+        ("on-failure", 0, 0, False),
+        ("on-failure", 1, 0, True),
+        ("on-failure", 0, 9, True),
+        ("never", 0, 0, False),
+        ("never", 1, 0, False),
+        ("never", 0, 9, False),
+    ],
+)
+def test_restart_policies(restart: str, exit_status: int, term_signal: int, again: bool) -> None:
+    state = ProcessState("web", "run", restart=restart)
+    assert state.is_restarted_after(exit_status, term_signal) is again
+
+
+WELL, RETRY, GIVE_UP = (True, True), (False, True), (False, False)
+
+
+@pytest.mark.parametrize(
+    ("info", "exits", "verdicts"),
+    [
+        (FlappingInfo(2, 1.0, 7.0, 5), [0, 2, 4, 6], [WELL, WELL, WELL, WELL]),
+        (FlappingInfo(2, 1.0, 7.0, 5), [0, 0.5], [WELL, RETRY]),
+        (FlappingInfo(2, 1.0, 7.0, 5), [0, 1.0], [WELL, RETRY]),
+        (FlappingInfo(3, 1.0, 7.0, 5), [0, 0.5, 1.1, 1.2], [WELL, WELL, WELL, RETRY]),
+        (FlappingInfo(1, 1.0, 7.0, 1), [0, 0.1], [RETRY, GIVE_UP]),
+        (FlappingInfo(2, 9.0, 1.0, 1), [0, 0, 1, 1], [WELL, RETRY, WELL, GIVE_UP]),
+        (FlappingInfo(2, 1.0, 1.0, 0), [0, 0], [WELL, GIVE_UP]),
+        # It ran for a while in between: the retries are counted anew.
+        (FlappingInfo(1, 1.0, 1.0, 1), [0, 5, 10], [RETRY, GIVE_UP, GIVE_UP]),
+        (
+            FlappingInfo(2, 1.0, 0.1, 1),
+            [0, 0, 0.1, 5, 5],
+            [WELL, RETRY, WELL, WELL, RETRY],
+        ),
+    ],
+)
+def test_flapping(
+    info: FlappingInfo, exits: list[float], verdicts: list[tuple[bool, bool]]
+) -> None:
+    history = ExitHistory(info)
+    assert [history.add(now) for now in exits] == verdicts
+
+
+def test_a_template_that_does_not_mind_flapping() -> None:
+    state = ProcessState("web", "run")
+    assert {state.check_flapping(now) for now in (0, 0, 0)} == {WELL}
+    state.forgive()
+
+
+def test_reset_forgives() -> None:
+    state = ProcessState("web", "run", flapping=FlappingInfo(2, 1.0, 1.0, 5))
+    assert state.check_flapping(0) == WELL
+    state.reset()
+    assert state.check_flapping(0) == WELL
+    assert state.check_flapping(0) == RETRY
+
+
+def test_a_setup_that_fails_changes_nothing() -> None:
+    state = ProcessState("web", "run", numprocesses=2)
+    with pytest.raises(ValueError, match="sometimes"):
+        state.setup("other", numprocesses=3, restart="sometimes")
+    assert (state.cmd, state.numprocesses, state.restart) == ("run", 2, "always")
+
+
+def test_make_process_for_a_slot(loop_driver: LoopDriver) -> None:
+    state = ProcessState("g:web", "$PORT", group="g", args="a b", port=5000)
+    process = state.make_process(loop_driver.raw, 9, None, instance=2)
+    assert isinstance(process, Process)
+    assert (process.id, process.instance, process.group) == (9, 2, "g")
+    assert process.args == ["a", "b"]
+    process.spawn()
+    loop_driver.run_until(lambda: process.closed)
+    assert process.reason == "command not found: 5001"
+
+
+def test_the_tracker_kills_what_is_late_and_reports_when_all_are_gone(
+    loop_driver: LoopDriver,
+) -> None:
+    tracker, done = ProcessTracker(loop_driver.raw), []
+    state = ProcessState("web", "/bin/sh", args=["-c", "trap '' TERM; echo; while :; do sleep 1; done"],
+                         os_env=True, redirect_output=["out"])  # fmt: skip
+    exits: list[tuple[int, int]] = []
+    ready: list[object] = []
+    process = state.make_process(
+        loop_driver.raw, 1, lambda _process, *args: exits.append(args), on_gone=tracker.uncheck
+    )
+    process.monitor_io("out", lambda *_: ready.append(True))
+    tracker.on_done(lambda: done.append("nothing to wait for"))
+    loop_driver.run_until(lambda: done)
+    process.spawn()
+    loop_driver.run_until(lambda: ready)
+    process.stop()
+    tracker.check(process, 0.1)
+    tracker.check(process, 60)  # asked for already
+    tracker.on_done(lambda: done.append("it is gone"))
+    loop_driver.run_until(lambda: len(done) == 2)
+    assert exits == [(0, signal.SIGKILL)]
+    tracker.check(process, 0)  # gone already: not tracked
+    tracker.on_done(lambda: done.append("still"))
+    loop_driver.run_until(lambda: len(done) == 3)
+    tracker.close()
+
+
+def test_kill_all_waits_for_nobody(loop_driver: LoopDriver) -> None:
+    tracker, done = ProcessTracker(loop_driver.raw), []
+    state = ProcessState("web", "/bin/sleep", args=["60"], os_env=True)
+    process = state.make_process(loop_driver.raw, 1, None, on_gone=tracker.uncheck)
+    process.spawn()
+    tracker.check(process, 60)
+    tracker.on_done(lambda: done.append(True))
+    loop_driver.run_for(0.02)
+    assert done == []
+    tracker.kill_all()
+    loop_driver.run_until(lambda: done)
+    tracker.close()
