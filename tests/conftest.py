@@ -19,6 +19,7 @@ from gaffer_procfile.manager import Manager
 
 if TYPE_CHECKING:
     from gaffer_procfile.loop import Loop
+    from gaffer_procfile.process import Process
 
 MARK = "GAFFER_TEST_MARK"
 DEADLINE = float(os.environ.get("GAFFER_TEST_DEADLINE", "15"))  # seconds for anything awaited
@@ -226,6 +227,13 @@ def is_alive(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def end_what_was_let_go(process: Process) -> None:
+    """Kill and reap a process that its manager has let run on."""
+    assert process._popen is not None
+    process._popen.kill()
+    process._popen.wait(DEADLINE)
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:

@@ -52,6 +52,17 @@ def test_ctrl_c_on_a_terminal(project: MakeProject) -> None:
     assert running.text.count("bye") == 1
 
 
+def test_the_terminal_is_left_as_it_was(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {POLITE}\n"})
+    script = "trap : INT; stty -g >before; $gaffer start; stty -g >after"
+    running = made.spawn_shell(script, pty=True)
+    running.read_until("ready")
+    running.send(b"\x03")
+    running.wait()
+    before = made.path("before").read_text()
+    assert before and made.path("after").read_text() == before
+
+
 @pytest.mark.parametrize("then", ["exec sleep 60", "while echo more; do sleep 0.01; done"])
 def test_a_terminal_that_is_closed(project: MakeProject, then: str) -> None:
     running = started(project({"Procfile": f"web: echo ready; {then}\n"}), count=1, pty=True)

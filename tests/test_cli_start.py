@@ -85,6 +85,11 @@ def test_instances_have_names_and_ports_of_their_own(project: MakeProject) -> No
     assert ports(result) == {"web.1": 5000, "web.2": 5001, "web.3": 5002}, result
 
 
+def test_a_process_knows_its_name(project: MakeProject) -> None:
+    result = project({"Procfile": "web-app: echo $PS $GAFFER_PROCESS_NAME\n"}).run("start", *BARE)
+    assert result.lines == ["web-app.1 web-app.1"]
+
+
 def test_several_names_run_no_matter_their_order(project: MakeProject) -> None:
     files = {
         "Procfile": everyone("web", "worker") + "clock: ./report\n",

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from conftest import Capture, Event, LoopDriver, ManagerDriver, is_alive
+from conftest import Capture, Event, LoopDriver, ManagerDriver, end_what_was_let_go, is_alive
 
 from gaffer_procfile import stats
 from gaffer_procfile.process import Process
@@ -490,8 +490,7 @@ def test_close_lets_go_of_one_that_goes_on(loop_driver: LoopDriver) -> None:
     loop_driver.run_until(lambda: made.closed)
     assert is_alive(pid)
     assert made.exits == []
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    end_what_was_let_go(made.process)
 
 
 FIGURES = {"cpu", "mem", "mem_info1", "mem_info2", "ctime", "create_time"}
