@@ -9,14 +9,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import memory, startup
-from bench.contestants import Contestants, compile_all, installed
+from bench import crowd, latency, memory, pressure, startup, throughput
+from bench.contestants import Contestants, compile_all, installed, on_path
 from bench.measure import BenchError, adopt_orphans
 from bench.report import Row, table
 
 FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
     "startup": startup.rows,
     "memory": memory.rows,
+    "throughput": throughput.rows,
+    "latency": latency.rows,
+    "pressure": pressure.rows,
+    "crowd": crowd.rows,
 }
 
 
@@ -47,6 +51,7 @@ def main() -> int:
         contestants = Contestants(
             gaffer=shlex.split(arguments.gaffer) if arguments.gaffer else installed("gaffer"),
             honcho=installed("honcho"),
+            concurrently=on_path("concurrently"),
             pairs=arguments.pairs,
         )
         compile_all()

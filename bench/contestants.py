@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import importlib.util
+import shutil
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -14,10 +15,14 @@ from bench.measure import BenchError
 
 @dataclass(frozen=True)
 class Contestants:
-    """Commands, each without its arguments, and how many pairs to measure of each figure."""
+    """Commands, each without its arguments, and how many pairs to measure of each figure.
+
+    `concurrently` is None where it isn't installed: it comes from another registry.
+    """
 
     gaffer: list[str]
     honcho: list[str]
+    concurrently: list[str] | None
     pairs: int
 
 
@@ -27,6 +32,12 @@ def installed(name: str) -> list[str]:
     if not script.exists():
         raise BenchError(f"there is no {script}: see bench/README.md for how to install it")
     return [str(script)]
+
+
+def on_path(name: str) -> list[str] | None:
+    """The command of a program on the PATH, if it is there."""
+    program = shutil.which(name)
+    return None if program is None else [program]
 
 
 def compile_all() -> None:

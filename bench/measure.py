@@ -22,6 +22,7 @@ import psutil
 DEADLINE = 30.0  # seconds for anything that is measured
 GRACE = 2.0  # seconds to end in after SIGTERM; honcho, stopped this early, sometimes never does
 PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
+MEMORY = "/dev/shm"  # Linux's file system in memory
 TAG = "BENCH_RUN"  # in the environment of all that one run starts
 
 
@@ -31,11 +32,14 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Medians over all pairs: of ours, of the peer's, and of the pairs' ratios (ours / peer)."""
+    """Medians over all pairs: of ours, of the peer's, and of the pairs' ratios (ours / peer).
+
+    Without a peer, our figure alone.
+    """
 
     ours: float
-    peer: float
-    ratio: float
+    peer: float | None = None
+    ratio: float | None = None
 
 
 def compare(ours: Callable[[], float], peer: Callable[[], float], pairs: int) -> Comparison:
@@ -54,9 +58,13 @@ def compare(ours: Callable[[], float], peer: Callable[[], float], pairs: int) ->
 
 
 @contextlib.contextmanager
-def project(files: Mapping[str, str]) -> Iterator[Path]:
-    """A temporary directory with these files: `{"Procfile": "web: ..."}`."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+def project(files: Mapping[str, str], *, in_memory: bool = False) -> Iterator[Path]:
+    """A temporary directory with these files: `{"Procfile": "web: ..."}`.
+
+    `in_memory` keeps it off the disk where there is a place for that.
+    """
+    parent = MEMORY if in_memory and os.path.isdir(MEMORY) else None
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as name:
         directory = Path(name)
         for file, text in files.items():
             (directory / file).write_text(text)
@@ -99,16 +107,20 @@ class Run:
         except OSError as error:
             raise self.error(f"can't be run: {error.strerror}") from error
 
-    def wait_for(self, marker: bytes, count: int = 1) -> float:
-        """Read stdout up to the `count`th line with `marker`; the seconds since the start."""
+    def read(self) -> bytes:
+        """A chunk of its stdout; nothing when that has ended."""
         assert self.process.stdout is not None
         descriptor = self.process.stdout.fileno()
+        remaining = self.started + DEADLINE - time.perf_counter()
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, remaining))
+        if not ready:
+            raise self.error(f"not done within {DEADLINE:g} s")
+        return os.read(descriptor, 65536)
+
+    def wait_for(self, marker: bytes, count: int = 1) -> float:
+        """Read stdout up to the `count`th line with `marker`; the seconds since the start."""
         while True:
-            remaining = self.started + DEADLINE - time.perf_counter()
-            ready, _, _ = select.select([descriptor], [], [], max(0.0, remaining))
-            if not ready:
-                raise self.error(f"no line with {marker!r} within {DEADLINE:g} s")
-            chunk = os.read(descriptor, 65536)
+            chunk = self.read()
             now = time.perf_counter()
             if not chunk:
                 raise self.error(f"ended before a line with {marker!r}")
@@ -119,7 +131,10 @@ class Run:
 
     def wait(self) -> float:
         """Wait for its end, which must be a success; the seconds since the start."""
-        status = self.process.wait(DEADLINE)
+        try:
+            status = self.process.wait(DEADLINE)
+        except subprocess.TimeoutExpired as error:
+            raise self.error(f"not done within {DEADLINE:g} s") from error
         now = time.perf_counter()
         if status != 0:
             raise self.error(f"ended with {status}")
@@ -129,6 +144,12 @@ class Run:
         """Bytes of memory that the program itself, without its children, has resident now."""
         size: int = psutil.Process(self.process.pid).memory_info().rss
         return size
+
+    def cpu(self) -> float:
+        """Seconds of CPU that the program itself, without its children, has taken so far."""
+        times = psutil.Process(self.process.pid).cpu_times()
+        seconds: float = times.user + times.system
+        return seconds
 
     def descendants(self) -> list[psutil.Process]:
         """All that runs because of this run, wherever in the process tree it has got to."""

@@ -23,31 +23,43 @@ class Goal:
 
     def reached_by(self, measured: Comparison) -> bool:
         value = measured.ratio if self.of == "ratio" else measured.ours
+        assert value is not None, "a goal for a ratio without a peer"
         reached: bool = SIGNS[self.sign](value, self.limit)
         return reached
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of the table. `peer` names the one compared with, `unit` that of both figures."""
+    """One figure of the table. `peer` names the one compared with, `unit` that of both figures.
+
+    A row without a goal is there to be read.
+    """
 
     figure: str
     peer: str
     unit: str
     measured: Comparison
-    goal: Goal
+    goal: Goal | None = None
 
     @property
     def ok(self) -> bool:
-        return self.goal.reached_by(self.measured)
+        return self.goal is None or self.goal.reached_by(self.measured)
 
     def cells(self) -> tuple[str, ...]:
-        unit = f" {self.unit}" if self.goal.of == "ours" else ""
+        ours, peer, ratio = self.measured.ours, self.measured.peer, self.measured.ratio
         return (
             self.figure,
-            f"{self.measured.ours:.1f} {self.unit}",
-            f"{self.measured.peer:.1f} {self.unit} ({self.peer})",
-            f"{self.measured.ratio:.2f}",
+            f"{ours:.2f} {self.unit}",
+            "" if peer is None else f"{peer:.2f} {self.unit} ({self.peer})",
+            "" if ratio is None else f"{ratio:.2f}",
+            *self._verdict(),
+        )
+
+    def _verdict(self) -> tuple[str, str]:
+        if self.goal is None:
+            return "", ""
+        unit = f" {self.unit}" if self.goal.of == "ours" else ""
+        return (
             f"{self.goal.of} {self.goal.sign} {self.goal.limit:g}{unit}",
             "ok" if self.ok else "missed",
         )

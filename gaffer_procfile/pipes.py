@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 CHUNK = 65536  # bytes; what a pipe holds, and the most that one stream may take of a turn
 DRAIN_CHUNKS = 17  # all that an unprivileged process may make a pipe hold (1 MiB), and the end
 
+# glibc gives the top of its heap back once 128 KiB of it are free, so nearly every chunk would be
+# read into memory that the kernel has to find and clear first: half of the CPU of a flood. Freeing a
+# block that was mapped by itself raises that bound to twice its size (mallopt(3), on
+# M_MMAP_THRESHOLD). Elsewhere this does nothing.
+bytes(16 * CHUNK)
+
 
 class OutputPipe:
     """Reads what a process writes, and gives it on as `receive(label, chunk)`; b"" is the end."""

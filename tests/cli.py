@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -106,6 +107,16 @@ class Running:
 
     def signal(self, signum: int) -> None:
         self.popen.send_signal(signum)
+
+    def press_ctrl_c_until_it_ends(self) -> None:
+        """As an impatient person does, with time enough between for each to count."""
+        end = time.monotonic() + DEADLINE
+        while self.popen.poll() is None and time.monotonic() < end:
+            self.signal(signal.SIGINT)
+            try:
+                self.popen.wait(0.3)
+            except subprocess.TimeoutExpired:
+                continue
 
     def send(self, data: bytes) -> None:
         """Type into the pty."""
@@ -234,6 +245,14 @@ MakeProject = Callable[[Files], Project]
 def project(tmp_path: Path) -> Iterator[MakeProject]:
     """Makes a project directory from its files, by name."""
     projects: list[Project] = []
+    # Tests that run in the background or under nohup ignore some: gaffer would inherit that.
+    ignored = [
+        signum
+        for signum in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP)
+        if signal.getsignal(signum) == signal.SIG_IGN
+    ]
+    for signum in ignored:
+        signal.signal(signum, signal.SIG_DFL)
 
     def make(files: Files) -> Project:
         directory = tmp_path / f"project{len(projects) or ''}"
@@ -244,6 +263,8 @@ def project(tmp_path: Path) -> Iterator[MakeProject]:
         return made
 
     yield make
+    for signum in ignored:
+        signal.signal(signum, signal.SIG_IGN)
     for made in projects:
         made.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import signal
@@ -16,10 +17,10 @@ import pytest
 from gaffer_procfile.loop import adapt
 from gaffer_procfile.loop.selector import SelectorLoop
 from gaffer_procfile.manager import Manager
+from gaffer_procfile.process import Process
 
 if TYPE_CHECKING:
     from gaffer_procfile.loop import Loop
-    from gaffer_procfile.process import Process
 
 MARK = "GAFFER_TEST_MARK"
 DEADLINE = float(os.environ.get("GAFFER_TEST_DEADLINE", "15"))  # seconds for anything awaited
@@ -201,6 +202,40 @@ class Capture:
         return any(message["data"] == b"" for message in self.messages)
 
 
+def open_descriptors() -> int:
+    gc.collect()  # what an earlier test left to the collector
+    return len(os.listdir("/dev/fd"))
+
+
+class Made:
+    """A process on its own, without a manager, and what it told."""
+
+    def __init__(self, driver: LoopDriver, script: str, **settings: Any) -> None:
+        self.driver = driver
+        self.exits: list[tuple[int, int]] = []
+        self.gone: list[Process] = []
+        self.closed: list[Process] = []
+        settings.setdefault("env", dict(os.environ))
+        self.process = Process(
+            driver.raw,
+            7,
+            "web",
+            "/bin/sh",
+            args=["-c", script],
+            on_exit_cb=lambda _process, status, signum: self.exits.append((status, signum)),
+            on_gone_cb=self.gone.append,
+            on_closed_cb=self.closed.append,
+            **settings,
+        )
+        self.capture = Capture()
+        self.process.monitor_io(".", self.capture)
+
+    def run(self) -> Made:
+        self.process.spawn()
+        self.driver.run_until(lambda: self.closed)
+        return self
+
+
 @pytest.fixture(params=loop_kinds())
 def loop_kind(request: pytest.FixtureRequest) -> str:
     kind: str = request.param
@@ -234,6 +269,18 @@ def end_what_was_let_go(process: Process) -> None:
     assert process._popen is not None
     process._popen.kill()
     process._popen.wait(DEADLINE)
+
+
+def session_members(leader: int) -> list[int]:
+    """The living processes of the session that `leader` began."""
+    found = []
+    for pid in psutil.pids():
+        try:
+            if os.getsid(pid) == leader and is_alive(pid):
+                found.append(pid)
+        except ProcessLookupError:
+            continue  # gone meanwhile
+    return found
 
 
 def marked_processes(mark: str) -> list[psutil.Process]:

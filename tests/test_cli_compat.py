@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli import MakeProject
 from cli import project as project
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import gaffer_procfile
@@ -156,7 +156,6 @@ def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run, "_execute", execute)
     monkeypatch.setattr(start.Run, "run", lambda _self: 0)
-    monkeypatch.setattr(start.Run, "__init__", lambda *_args: None)
     for name in ("PORT", "PROCFILE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
@@ -179,17 +178,28 @@ RANDOM = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 # What execve takes, as Python has it in sys.argv: no NUL, bytes that are no UTF-8 as surrogates.
-TEXT = st.binary(max_size=12).map(lambda data: os.fsdecode(data.replace(b"\0", b"")))
+# And no slash, for there are options that make directories.
+TEXT = st.binary(max_size=12).map(lambda data: os.fsdecode(re.sub(rb"[\0/]", b"", data)))
+VALUE = st.one_of(
+    TEXT,
+    st.sampled_from(["1", "-1", "0.5", "nan", "1_0", "²", "٣", "9" * 5000, "10M", "K"]),
+    st.sampled_from(["web=2", "all=0", "web=²", "worker", "always", "{name}", "{", "{}"]),
+)
+OPTION = st.builds(
+    lambda option, value: f"{option.names[-1]}={value}",
+    st.sampled_from([option for option in VERB_OPTIONS if option.takes_value]),
+    VALUE,
+)
 WORD = st.one_of(
     st.sampled_from(["start", "run", "check", "version", "help", "--", "-", "", "web", "worker"]),
     st.sampled_from([name for option in VERB_OPTIONS for name in option.names]),
-    st.sampled_from(["1", "-1", "99999", "web=2", "all=0", "always", ".", "sub", ".env", "a,b"]),
-    st.builds(
-        lambda option, value: f"{option.names[0]}{'=' * option.names[0].startswith('--')}{value}",
-        st.sampled_from(VERB_OPTIONS),
-        TEXT,
-    ),
-    TEXT,
+    st.sampled_from([".", "sub", ".env", "a,b", "99999"]),
+    VALUE,
+    OPTION,
+)
+ARGV = st.one_of(
+    st.lists(WORD, max_size=8),
+    st.lists(OPTION, max_size=3).map(lambda options: ["start", *options]),
 )
 
 
@@ -198,7 +208,9 @@ def assert_every_complaint_is_a_line(stderr: str) -> None:
 
 
 @RANDOM
-@given(argv=st.lists(WORD, max_size=8))
+@given(argv=ARGV)
+@example(argv=["start", "--log-dir=logs", "--log-size=²"])
+@example(argv=["start", "--log-dir=logs", f"--log-size={'9' * 5000}"])
 def test_no_words_give_a_traceback(
     nothing_runs: Path, capfd: pytest.CaptureFixture[str], argv: list[str]
 ) -> None:

@@ -326,6 +326,6 @@ def test_another_ctrl_c_does_not_wait_for_the_reader(project: MakeProject) -> No
     running.signal(signal.SIGINT)
     wait_until(lambda: not any(child.is_running() for child in children), "the processes' end")
     assert running.popen.poll() is None
-    running.signal(signal.SIGINT)
-    assert running.popen.wait(DEADLINE) == -signal.SIGINT
+    running.press_ctrl_c_until_it_ends()
+    assert running.popen.poll() == -signal.SIGINT
     assert "Traceback" not in running.read_all()

@@ -120,25 +120,16 @@ def test_a_failure_keeps_its_status_when_ctrl_c_hastens_the_end(project: MakePro
     made = project({"Procfile": f"web: {STUBBORN}\nworker: echo ready; sleep 0.2; exit 3\n"})
     running = started(made, "--stop-timeout", "600", count=2)
     running.read_until("stopping the others")
-    assert press_until_ended(running) == 3
-
-
-def press_until_ended(running: Running) -> int:
-    """Ctrl-C, again and again."""
-    while running.popen.poll() is None:
-        running.signal(signal.SIGINT)
-        try:
-            running.popen.wait(DEBOUNCE)
-        except subprocess.TimeoutExpired:
-            continue
-    return running.wait()
+    running.press_ctrl_c_until_it_ends()
+    assert running.wait() == 3
 
 
 def test_a_success_that_came_first_does_not(project: MakeProject) -> None:
     made = project({"Procfile": f"web: {STUBBORN}\nworker: echo ready; sleep 0.2; exit 0\n"})
     running = started(made, "--stop-timeout", "600", count=2)
     running.read_until("stopping the others")
-    assert press_until_ended(running) == -signal.SIGINT
+    running.press_ctrl_c_until_it_ends()
+    assert running.wait() == -signal.SIGINT
 
 
 def test_a_second_ctrl_c_does_not_wait(project: MakeProject) -> None:

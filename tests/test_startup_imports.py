@@ -37,7 +37,8 @@ def loaded_at_first_spawn(
     made = project({"Procfile": "web: true\nworker: true\n"} | files)
     made.write({"program.py": PROGRAM})
     result = made.shell(
-        f'exec {sys.executable} program.py start "$@"', env={"GAFFER_LOOP": "selectors"}
+        f"exec {sys.executable} program.py start {' '.join(args)}",
+        env={"GAFFER_LOOP": "selectors"},
     )
     assert result.status == 0, result
     assert "gaffer_procfile.manager" in result.stdout.split(), result
@@ -57,15 +58,16 @@ def test_no_expensive_module_is_loaded_before_the_first_process(project: MakePro
 
 
 @pytest.mark.parametrize(
-    ("files", "expected"),
+    ("files", "args", "expected"),
     [
-        ({}, set()),
-        ({".env": "A=1\n"}, {"dotenv"}),
-        ({".foreman": "port: 7000\n"}, {"yaml"}),
+        ({}, [], set()),
+        ({".env": "A=1\n"}, [], set()),  # only dotenv's parser, without the package around it
+        ({".foreman": "port: 7000\n"}, [], {"yaml"}),
+        ({}, ["--colour", "always"], {"colorama"}),
     ],
 )
-def test_who_has_such_a_file_pays_for_it(
-    project: MakeProject, files: dict[str, str | bytes], expected: set[str]
+def test_only_who_needs_a_library_pays_for_it(
+    project: MakeProject, files: dict[str, str | bytes], args: list[str], expected: set[str]
 ) -> None:
-    loaded = loaded_at_first_spawn(project, files)
+    loaded = loaded_at_first_spawn(project, files, *args)
     assert loaded & {"dotenv", "yaml", "colorama"} == expected

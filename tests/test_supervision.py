@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Event, ManagerDriver, is_alive
+from conftest import Event, ManagerDriver, is_alive, session_members
 
 from gaffer_procfile import system
 from gaffer_procfile.state import FlappingInfo
@@ -239,11 +239,11 @@ def test_a_slot_waits_for_the_grandchildren_of_the_one_before(driver: ManagerDri
     process = driver.process("web")
     capture = driver.capture(process)
     driver.run_until(lambda: capture.data)
-    members: list[list[int] | None] = []
-    driver.manager.subscribe("spawn", lambda *_: members.append(system.group_members(process.pid)))
+    members: list[list[int]] = []
+    driver.manager.subscribe("spawn", lambda *_: members.append(session_members(process.pid)))
     driver.manager.restart_process("web")
     driver.run_until_event("exit")
-    assert system.group_members(process.pid), "the grandchild is gone already: nothing is shown"
+    assert session_members(process.pid), "the grandchild is gone already: nothing is shown"
     driver.run_until_event("spawn", count=2)
     assert members == [[]]
 

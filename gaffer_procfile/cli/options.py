@@ -202,12 +202,16 @@ def parser(
     return made
 
 
+def is_whole_number(text: str) -> bool:
+    """Whether `text` is plain digits; int() takes other scripts' too, and refuses thousands."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
 def whole_number(text: str | None, name: str, default: int) -> int:
     """The value of an option that counts something. Raises UsageError."""
     if text is None:
         return default
-    # int() refuses thousands of digits; nothing that is counted here has so many.
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    if not is_whole_number(text):
         raise UsageError(f"{name} takes a whole number, not {text!r}")
     return int(text)
 

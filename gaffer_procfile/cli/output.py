@@ -8,7 +8,7 @@ from ..apps.console import ConsoleOutput
 from ..errors import UnknownProcessError, UsageError
 from ..output.prefix import Clock, Prefixes, check_template, palette
 from ..output.screen import Screen
-from .options import whole_number
+from .options import is_whole_number, whole_number
 from .streams import STDOUT, complain
 
 TYPE_CHECKING = False
@@ -130,7 +130,7 @@ def _size(text: str | None, default: int) -> int:
         return default
     digits = text.rstrip("KMGkmg")
     unit = _SIZE_UNITS.get(text[len(digits) :].upper())
-    if unit is None or not digits.isdigit() or not int(digits):
+    if unit is None or not is_whole_number(digits) or not int(digits):
         raise UsageError(f"--log-size takes a number of bytes as 500K or 10M, not {text!r}")
     return int(digits) * unit
 

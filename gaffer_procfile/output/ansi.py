@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 RESET = b"\x1b[0m"
 
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
@@ -17,15 +21,54 @@ _STRINGS = rb"[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
 _OTHER = re.compile(
     rb"\x1b(?:\[(?![0-9;:]*m)[0-?]*[ -/]*[@-~]?|" + _STRINGS + rb"|(?!\[)[ -/]*[0-OQ-WYZ\\`-~]?)"
 )
-_ANY = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|" + _STRINGS + rb"|[ -/]*[0-OQ-WYZ\\`-~]?)")
-# What moves a cursor or changes a character set without an escape: ENQ, VT, FF, SO, SI.
+SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|" + _STRINGS + rb"|[ -/]*[0-OQ-WYZ\\`-~]?)")
+_SPLIT = re.compile(b"(" + SEQUENCE.pattern + b")")
+# What moves a cursor or changes a character set without an escape: ENQ, VT, FF, SO, SI, and the C1
+# controls, each of which a terminal takes for an escape sequence of its own.
 _CONTROLS = b"\x05\x0b\x0c\x0e\x0f"
-_LONGEST_STATE = 256  # bytes of renditions kept for the next line
+_C1 = re.compile(rb"\xc2[\x80-\x9f]")
+_LONGEST_SGR = 256  # bytes; what no program writes isn't kept for the next line
+
+# What each code of an SGR is about, and those that end it. Codes about the same replace each other.
+_KINDS = {
+    **dict.fromkeys(range(1, 3), "weight"),
+    **dict.fromkeys((3, 20), "slant"),
+    **dict.fromkeys((4, 21), "underline"),
+    **dict.fromkeys((5, 6), "blink"),
+    7: "inverse",
+    8: "conceal",
+    9: "strike",
+    **dict.fromkeys(range(11, 20), "font"),
+    **dict.fromkeys([*range(30, 39), *range(90, 98)], "foreground"),
+    **dict.fromkeys([*range(40, 49), *range(100, 108)], "background"),
+    26: "spacing",
+    **dict.fromkeys((51, 52), "frame"),
+    53: "overline",
+    58: "underline colour",
+    **dict.fromkeys((73, 74), "script"),
+}
+_ENDS = {
+    10: "font",
+    22: "weight",
+    23: "slant",
+    24: "underline",
+    25: "blink",
+    27: "inverse",
+    28: "conceal",
+    29: "strike",
+    39: "foreground",
+    49: "background",
+    50: "spacing",
+    54: "frame",
+    55: "overline",
+    59: "underline colour",
+    75: "script",
+}
 
 
 def strip(text: bytes) -> bytes:
     """`text` without any escape sequence."""
-    return _ANY.sub(b"", text) if b"\x1b" in text else text
+    return SEQUENCE.sub(b"", text) if b"\x1b" in text else text
 
 
 class Cleaner:
@@ -35,63 +78,96 @@ class Cleaner:
     a terminal would act on.
     """
 
-    __slots__ = ("_colour", "_controls", "_state")
+    __slots__ = ("_colour", "_controls", "_prelude", "_renditions")
 
     def __init__(self, *, colour: bool, controls: bool = False) -> None:
         self._colour = colour
         self._controls = controls
-        self._state = b""  # the renditions that are on
+        self._renditions: dict[str, bytes] = {}  # those that are on
+        self._prelude = b""  # the sequence that turns them on
 
     def clean(self, text: bytes) -> bytes:
         if self._controls:
             text = _without_controls(text)
         if b"\x1b" not in text:
-            return self._carry(text) if self._state else text
+            return self._carry(text) if self._prelude else text
         if not self._colour:
-            return _ANY.sub(b"", text)
+            return SEQUENCE.sub(b"", text)
         text = _OTHER.sub(b"", text)
-        return self._carry(text) if self._state or b"\x1b" in text else text
+        return self._carry(text) if self._prelude or b"\x1b" in text else text
 
     def _carry(self, text: bytes) -> bytes:
         """End the renditions with each line, and begin them again with the next one."""
         lines = text.split(b"\n")
         for index, line in enumerate(lines):
-            before = self._state
+            before = self._prelude
             if b"\x1b" in line:
-                self._state = _state_after(before, line)
-            if not line:
-                continue
-            lines[index] = before + line + (RESET if self._state else b"")
+                self._note_renditions(line)
+            if line:
+                lines[index] = before + line + (RESET if self._prelude else b"")
         return b"\n".join(lines)
 
+    def _note_renditions(self, line: bytes) -> None:
+        on = self._renditions
+        for sequence in _SGR.finditer(line):
+            if len(sequence[1]) > _LONGEST_SGR:
+                continue
+            for code, parameters in _codes(sequence[1]):
+                if code == 0:
+                    on.clear()
+                elif code in _KINDS:
+                    # Bold and dim don't replace each other, though one code ends both.
+                    kind = _KINDS[code]
+                    on[f"{kind} {code}" if kind == "weight" else kind] = parameters
+                elif code == 22:
+                    on.pop("weight 1", None)
+                    on.pop("weight 2", None)
+                elif code in _ENDS:
+                    on.pop(_ENDS[code], None)
+        self._prelude = b"\x1b[" + b";".join(on.values()) + b"m" if on else b""
 
-def _state_after(state: bytes, line: bytes) -> bytes:
-    for sequence in _SGR.finditer(line):
-        first, _, others = sequence[1].partition(b";")
-        if first.strip(b"0"):
-            state += sequence[0]
-        else:  # 0 or nothing: all that was on goes off
-            state = sequence[0] if others.strip(b"0;") else b""
-    if len(state) > _LONGEST_STATE:
-        state = state[state.index(b"\x1b", len(state) - _LONGEST_STATE) :]
-    return state
+
+def _codes(parameters: bytes) -> Iterator[tuple[int, bytes]]:
+    """The codes of one SGR, each with all its parameters: `1;38;5;208` is 1 and `38;5;208`."""
+    fields = parameters.split(b";")
+    index = 0
+    while index < len(fields):
+        first = fields[index]
+        code = int(first.partition(b":")[0] or b"0")
+        size = 1
+        if code in (38, 48, 58) and b":" not in first:
+            size = {b"5": 3, b"2": 5}.get(fields[index + 1] if index + 1 < len(fields) else b"", 1)
+        if first == b"4:0":
+            code = 24
+        yield code, b";".join(fields[index : index + size])
+        index += size
 
 
 def _without_controls(text: bytes) -> bytes:
     if b"\b" in text:
         text = _without_backspaces(text)
+    if b"\xc2" in text:
+        text = _C1.sub(b"", text)
     return text.translate(None, _CONTROLS)
 
 
 def _without_backspaces(text: bytes) -> bytes:
-    """What remains where each backspace takes the character before it away."""
-    lines = []
-    for line in text.split(b"\n"):
-        kept: list[str] = []
-        for character in line.decode("utf-8", "surrogateescape"):
-            if character != "\b":
-                kept.append(character)
-            elif kept:
-                kept.pop()
-        lines.append("".join(kept).encode("utf-8", "surrogateescape"))
-    return b"\n".join(lines)
+    """What remains where each backspace takes the character before it away, and no sequence."""
+    kept: list[str] = []
+    places: list[int] = []  # where in `kept` the characters of this line are
+    for index, part in enumerate(_SPLIT.split(text)):
+        decoded = part.decode("utf-8", "surrogateescape")
+        if index % 2:
+            kept.append(decoded)
+            continue
+        for character in decoded:
+            if character == "\b":
+                if places:
+                    kept[places.pop()] = ""
+                continue
+            if character == "\n":
+                places.clear()
+            else:
+                places.append(len(kept))
+            kept.append(character)
+    return "".join(kept).encode("utf-8", "surrogateescape")

@@ -2,16 +2,20 @@
 
 What a terminal would have overwritten is left out: of a line in which the cursor went back to the
 first column (a carriage return, or `ESC [ G`), the last state is what remains, as a progress bar's
-final one. `raw` leaves all of it in.
+final one. Where it went up to paint rows anew, the rules of `Repaint` hold. `raw` leaves all of it in.
 """
 
 from __future__ import annotations
 
 import re
+import time
+
+from .ansi import strip
+from .repaint import MOVES_UP, Repaint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 BOUND = 256 * 1024  # bytes; a longer line is passed on in pieces
 LONGEST_ESCAPE = 4096  # bytes; what goes on for longer without an end is no escape sequence
@@ -24,7 +28,6 @@ _UNFINISHED_ESCAPE = re.compile(
     rb"|[ -/]*)\Z"
 )
 _FIRST_COLUMN = re.compile(rb"\x1b\[[01]?G")
-_LINE_END = re.compile(rb"\r+\n")
 
 
 class Block:
@@ -49,11 +52,29 @@ class Block:
 
 
 class Lines:
-    """The lines of one stream, from `feed` to `end`."""
+    """The lines of one stream, from `feed` to `end`. `clock` gives seconds."""
 
-    __slots__ = ("_bound", "_continued", "_escape", "_overwrites", "_raw", "_rest", "_size")
+    __slots__ = (
+        "_bound",
+        "_clock",
+        "_continued",
+        "_escape",
+        "_overwrites",
+        "_raw",
+        "_repaint",
+        "_rest",
+        "_size",
+    )
 
-    def __init__(self, *, raw: bool = False, bound: int = BOUND) -> None:
+    def __init__(
+        self,
+        *,
+        raw: bool = False,
+        bound: int = BOUND,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._repaint: Repaint | None = None  # while rows are painted anew
         self._raw = raw
         self._bound = bound
         self._rest: list[bytes] = []  # joined only when the line is whole: a long one comes in many
@@ -64,28 +85,65 @@ class Lines:
 
     @property
     def is_open(self) -> bool:
-        """Whether a line has begun that `take_open` would give."""
-        return bool(self._rest)
+        """Whether a line has begun of which something is to be seen."""
+        return any(strip(part).strip(b"\r") for part in self._rest)
 
     @property
     def overwrites(self) -> bool:
         """Whether the line that has begun takes the place of what was there before."""
         return self._overwrites
 
+    @property
+    def is_repainting(self) -> bool:
+        """Whether rows are kept that `settle` gives when their time has come."""
+        return self._repaint is not None
+
     def feed(self, chunk: bytes) -> Sequence[Block]:
         """The blocks that are complete with `chunk`."""
-        if not self._raw:
-            if self._escape:
-                chunk, self._escape = self._escape + chunk, b""
-            if _ESC in chunk:
-                chunk = self._hold_escape(chunk)
-            if self._rest and self._rest[-1].endswith(b"\r"):
-                return self._feed_overwriting(chunk)
+        if self._raw:
+            return self._feed_plain(chunk)
+        if self._escape:
+            chunk, self._escape = self._escape + chunk, b""
+        if _ESC in chunk:
+            chunk = self._hold_escape(chunk)
+            if self._repaint is None and (up := MOVES_UP.search(chunk)):
+                return self._begin_repaint(chunk[: up.start()], chunk[up.start() :])
+        if self._repaint is not None:
+            return self._feed_repaint(chunk)
+        return self._feed_text(chunk)
+
+    def _begin_repaint(self, before: bytes, chunk: bytes) -> Sequence[Block]:
+        blocks = [*self._feed_text(before)]
+        if self.is_open:
+            blocks += self._feed_text(b"\n")
+        self._repaint = Repaint(self._clock())
+        return [*blocks, *self._feed_repaint(chunk)]
+
+    def _feed_repaint(self, chunk: bytes) -> Sequence[Block]:
+        assert self._repaint is not None
+        told = self._repaint.feed(chunk, self._clock())
+        if self._repaint.over:
+            self._repaint = None
+        # More rows may be painted in what comes after those.
+        return self._feed_text(told) if self._repaint is not None else self.feed(told)
+
+    def settle(self, *, ended: bool = False) -> Sequence[Block]:
+        """The rows whose time has come."""
+        if self._repaint is None:
+            return ()
+        told = self._repaint.settle(self._clock(), ended=ended)
+        if self._repaint.over:
+            self._repaint = None
+        return self._feed_text(told)
+
+    def _feed_text(self, chunk: bytes) -> Sequence[Block]:
+        if self._rest and self._rest[-1].endswith(b"\r"):
+            return self._feed_overwriting(chunk)
+        if b"\r" in chunk:
+            if not chunk.endswith(b"\r"):
+                chunk = chunk.replace(b"\r\n", b"\n")
             if b"\r" in chunk:
-                if not chunk.endswith(b"\r"):
-                    chunk = chunk.replace(b"\r\n", b"\n")
-                if b"\r" in chunk:
-                    return self._feed_overwriting(chunk)
+                return self._feed_overwriting(chunk)
         return self._feed_plain(chunk)
 
     def _feed_plain(self, chunk: bytes) -> Sequence[Block]:
@@ -115,24 +173,24 @@ class Lines:
         return _FIRST_COLUMN.sub(b"\r", chunk)
 
     def _feed_overwriting(self, chunk: bytes) -> Sequence[Block]:
-        text = _LINE_END.sub(b"\n", b"".join(self._rest) + chunk)
-        *lines, rest = text.split(b"\n")
+        *lines, rest = (b"".join(self._rest) + chunk).split(b"\n")
         self._rest.clear()
         self._size = 0
         blocks: list[Block] = []
         for line in lines:
-            state = self._last_state(line).rstrip(b"\r")
-            blocks += self._feed_plain(state + b"\n")
+            blocks += self._feed_plain(self._last_state(line) + b"\n")
         if rest:
-            blocks += self._feed_plain(self._last_state(rest))
+            # What follows a return at the end tells whether it is a line's end.
+            end = b"\r" if rest.endswith(b"\r") else b""
+            blocks += self._feed_plain(self._last_state(rest) + end)
         return blocks
 
     def _last_state(self, line: bytes) -> bytes:
-        """What the last of several states in one line is; with a return at its end, if there is one."""
-        start = line.rstrip(b"\r").rfind(b"\r") + 1
-        if start:
+        """What the last of several states in one line is."""
+        _before, overwritten, state = line.rstrip(b"\r").rpartition(b"\r")
+        if overwritten:
             self._overwrites = True
-        return line[start:]
+        return state
 
     def take_open(self) -> Block | None:
         """What there is of a line that hasn't ended; the rest of it will be `continued`."""
@@ -151,14 +209,15 @@ class Lines:
 
     def end(self) -> Sequence[Block]:
         """What is left when the stream ends: a last line that had no newline gets one."""
+        if self._raw:
+            return [self._take(b"\n")] if self._rest or self._continued else ()
+        blocks = self.settle(ended=True)
         if self._escape:
             self._rest.append(self._escape)
             self._escape = b""
-        if not self._rest and not self._continued:
-            return ()
-        if self._rest and not self._raw:
-            self._rest[-1] = self._rest[-1].rstrip(b"\r")
-        return [self._take(b"\n")]
+        if self.is_open or self._continued:
+            blocks = [*blocks, *self._feed_overwriting(b"\n")]
+        return blocks
 
     def _take(self, end: bytes, *, partial: bool = False) -> Block:
         text = b"".join([*self._rest, end]) if self._rest else end

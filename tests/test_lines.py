@@ -1,0 +1,171 @@
+"""Lines: the same lines of the same bytes, however they are read."""
+
+from __future__ import annotations
+
+import time
+
+import output_model
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from output_model import pieces
+
+from gaffer_procfile.output.lines import BOUND, Block, Lines
+
+CUTS = st.lists(st.integers(0, 200), max_size=12)
+# Bytes that mean something to somebody, more often than others.
+BYTES = st.lists(
+    st.sampled_from(
+        [b"a", b"b", b"\n", b"\r", b"\r\n", b"\xff", "é".encode(), "😀".encode(), b"\x1b[31m"]
+        + [b"\x1b[0m", b"\x1b[1G", b"\x1b[G", b"\x1b[2K", b"\x1b]0;t\x07", b"\x1b", b"\0", b" "]
+    )
+    | st.binary(min_size=1, max_size=3).filter(lambda data: b"\x1b" not in data),
+    max_size=30,
+).map(b"".join)
+
+
+def blocks_of(parts: list[bytes], *, raw: bool = False, bound: int = BOUND) -> list[Block]:
+    lines = Lines(raw=raw, bound=bound)
+    found: list[Block] = []
+    for part in parts:
+        found += lines.feed(part)
+    return found + list(lines.end())
+
+
+def text(blocks: list[Block]) -> bytes:
+    return b"".join(block.text for block in blocks)
+
+
+def joined(lines: list[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
+
+
+TABLE = {
+    "nothing": (b"", b""),
+    "one line": (b"one\n", b"one\n"),
+    "no newline at the end": (b"one\ntwo", b"one\ntwo\n"),
+    "empty lines": (b"\n\na\n\n", b"\n\na\n\n"),
+    "CRLF": (b"one\r\ntwo\r\n", b"one\ntwo\n"),
+    "CR before CRLF": (b"one\r\r\n", b"one\n"),
+    "the last state of a bar": (b"10%\r20%\r100%\n", b"100%\n"),
+    "a bar that begins with CR": (b"\r10%\r20%\n", b"20%\n"),
+    "a bar that ends with CR": (b"10%\r20%\r", b"20%\n"),
+    "a bar that ends with CR and newline": (b"10%\r20%\r\nnext\n", b"20%\nnext\n"),
+    "to the first column by an escape": (b"|\x1b[1G/\x1b[Gdone\n", b"done\n"),
+    "not UTF-8": (b"\xff\xfe\x80\n", b"\xff\xfe\x80\n"),
+    "NUL": (b"a\0b\n", b"a\0b\n"),
+    "an escape that has no end": (b"a\x1b[31", b"a\x1b[31\n"),
+    "a title that has no end": (b"a\x1b]0;tit", b"a\x1b]0;tit\n"),
+    "other separators are none": ("a\u2028b\x0bc\x0cd\x85\n".encode(), "a\u2028b\x0bc\x0cd\x85\n".encode()),
+}
+
+
+@pytest.mark.parametrize(("data", "expected"), TABLE.values(), ids=TABLE)
+def test_lines(data: bytes, expected: bytes) -> None:
+    assert text(blocks_of([data])) == expected
+    assert text(blocks_of([bytes([byte]) for byte in data])) == expected
+
+
+@given(BYTES, CUTS)
+@settings(max_examples=1500, deadline=None)
+@example(b"a\r\nb", [2])
+def test_any_reads_give_the_same_lines(data: bytes, cuts: list[int]) -> None:
+    assert text(blocks_of(list(pieces(data, cuts)))) == joined(output_model.lines(data))
+
+
+@given(BYTES, CUTS, st.integers(1, 20))
+@settings(max_examples=700, deadline=None)
+def test_raw_lines_have_every_byte(data: bytes, cuts: list[int], bound: int) -> None:
+    blocks = blocks_of(list(pieces(data, cuts)), raw=True, bound=bound)
+    assert text(blocks) == joined(output_model.raw_lines(data))
+    for before, block in zip(blocks, blocks[1:], strict=False):
+        assert block.continued == before.partial
+
+
+@given(BYTES.filter(lambda data: b"\r" not in data and b"G" not in data), CUTS, st.integers(1, 20))
+@settings(max_examples=500, deadline=None)
+def test_pieces_of_long_lines_have_every_byte(data: bytes, cuts: list[int], bound: int) -> None:
+    blocks = blocks_of(list(pieces(data, cuts)), bound=bound)
+    assert text(blocks) == joined(output_model.lines(data))
+    for before, block in zip(blocks, blocks[1:], strict=False):
+        assert block.continued == before.partial
+        assert not block.overwrites
+
+
+@given(st.text(alphabet="aé€😀", max_size=40), CUTS, st.integers(1, 10))
+@settings(max_examples=300, deadline=None)
+def test_no_piece_ends_within_a_character(written: str, cuts: list[int], bound: int) -> None:
+    for block in blocks_of(list(pieces(written.encode(), cuts)), bound=bound):
+        block.text.decode()
+
+
+def test_an_open_line_goes_on() -> None:
+    lines = Lines()
+    assert list(lines.feed(b"Password: ")) == []
+    assert lines.is_open
+    block = lines.take_open()
+    assert block is not None and (block.text, block.partial) == (b"Password: ", True)
+    assert not lines.is_open
+    [rest] = lines.feed(b"ok\nnext\n")
+    assert rest.text == b"ok\nnext\n" and rest.continued and not rest.overwrites
+    [after] = lines.feed(b"more\n")
+    assert not after.continued
+
+
+def test_what_comes_after_a_return_takes_the_place_of_the_open_line() -> None:
+    lines = Lines()
+    lines.feed(b"10%\r")
+    block = lines.take_open()
+    assert block is not None and block.text == b"10%"
+    assert list(lines.feed(b"20%\r")) == []
+    block = lines.take_open()
+    assert block is not None and (block.text, block.overwrites) == (b"20%", True)
+    [last] = lines.feed(b"\n")
+    assert (last.text, last.continued, last.overwrites) == (b"\n", True, False)
+
+
+@pytest.mark.parametrize("hidden", [b"\x1b[?25l", b"\x1b[0m", b"|\x1b[1G\x1b[0K", b"\r", b"\x1b["])
+def test_nothing_to_be_seen_is_no_open_line(hidden: bytes) -> None:
+    lines = Lines()
+    lines.feed(hidden)
+    assert not lines.is_open
+
+
+def test_what_waits_for_its_end_is_not_given_by_half() -> None:
+    lines = Lines()
+    lines.feed("aé".encode()[:-1])
+    block = lines.take_open()
+    assert block is not None and block.text == b"a"
+    assert text(list(lines.feed("é\n".encode()[1:]))) == "é\n".encode()
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_line_of_100_mb_is_complete_and_never_held(raw: bool) -> None:
+    lines = Lines(raw=raw)
+    chunk = b"x" * 65536
+    size = 0
+    largest = 0
+    start = time.monotonic()
+    for _ in range(1600):
+        for block in lines.feed(chunk):
+            size += len(block.text)
+            largest = max(largest, len(block.text))
+    size += len(text(list(lines.end())))
+    assert size == 1600 * 65536 + 1
+    assert largest <= BOUND + len(chunk)
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("part", [b"\r", b"\r\r\n\r", b"\x1b", b"\x1b[", b"\x1b]0;x", b"a\r", b"\b", b"\xf0"])
+def test_no_input_takes_quadratic_time_or_is_kept_for_ever(part: bytes) -> None:
+    lines = Lines()
+    chunk = part * (16384 // len(part))
+    held = given = 0
+    start = time.monotonic()
+    for _ in range(64):  # 1 MB
+        given += len(chunk)
+        blocks = lines.feed(chunk)
+        held = sum(map(len, lines._rest)) + len(lines._escape)
+        assert held <= BOUND + len(chunk)
+        del blocks
+    assert time.monotonic() - start < 3
