@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.contestants import Contestants
-from bench.flood import GATE, GATE_CLOSED, GATE_OPEN
+from bench.flood import GATE, GATE_CLOSED, GATE_OPEN, held
 from bench.measure import Comparison, project, running
 from bench.report import Goal, Row
 
@@ -19,7 +19,7 @@ LINES = 10  # of each, one a second
 NUMBERS = " ".join(map(str, range(LINES)))
 SPEAK = f"for n in {NUMBERS}; do echo line number $n; sleep 1; done"
 PROCFILE = f"one: {GATE_CLOSED}; {SPEAK}; {GATE_OPEN}\n"
-LINE = re.compile(rb"(one\.\d+) .*line number (\d+)\n")
+LINE = re.compile(rb"(one\.\d+) .*line number (\d+)$")
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,16 @@ def rows(contestants: Contestants) -> Iterator[Row]:
 
 def measure(command: Sequence[str], directory: Path) -> Cost:
     """What it costs until the last line is here: every process's, each in its order."""
-    gate = os.open(directory / GATE, os.O_RDWR)  # nobody ends before it has been measured
     next_of: collections.Counter[bytes] = collections.Counter()
     start = 0.0
     rest = b""
-    with running(command, directory) as run:
+    # Held: nobody ends before it has been measured.
+    with held(directory / GATE), running(command, directory) as run:
         while next_of.total() < PROCESSES * LINES:
             chunk = run.read()
             if not chunk:
                 raise run.error(f"ended after {next_of.total()} lines")
-            *lines, rest = (rest + chunk).splitlines(keepends=True)
-            if rest.endswith(b"\n"):
-                lines.append(rest)
-                rest = b""
+            *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 if spoken := LINE.search(line):
                     name, number = spoken[1], int(spoken[2])
@@ -64,6 +61,4 @@ def measure(command: Sequence[str], directory: Path) -> Cost:
                     next_of[name] += 1
             if not start and len(next_of) == PROCESSES:
                 start = run.cpu()
-        cost = Cost(start, run.cpu(), run.resident())
-        os.close(gate)
-    return cost
+        return Cost(start, run.cpu(), run.resident())

@@ -82,6 +82,16 @@ class Flood:
 
 
 @contextlib.contextmanager
+def held(fifo: Path) -> Iterator[None]:
+    """Be a writer of a fifo, so that opening it to read doesn't wait and reading it does."""
+    descriptor = os.open(fifo, os.O_RDWR)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
 def flood(lines: int, before: str = "") -> Iterator[Flood]:
     with project({}, in_memory=True) as directory:
         yield Flood(directory, lines, before)

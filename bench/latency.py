@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ for _ in range(1000):
     time.sleep(0.05)
     print("tick", time.monotonic_ns(), flush=True)
 """
-PROCFILE = f"quiet: exec python3 quiet.py\nloud: exec yes {'x' * 79}\n"
+PROCFILE = f"quiet: exec {shlex.quote(sys.executable)} quiet.py\nloud: exec yes {'x' * 79}\n"
 TICK = re.compile(rb"quiet.*tick (\d+)\n")
 LONGEST = 100  # bytes of a quiet line with its prefix, at the most
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from bench.contestants import Contestants
-from bench.flood import BAR, NAMES, Flood, flood
+from bench.flood import BAR, NAMES, Flood, flood, held
 from bench.measure import BenchError, Comparison, running
 from bench.report import Goal, Row
 
@@ -31,14 +31,13 @@ def growth(command: Sequence[str], work: Flood) -> float:
     with running(command, work.directory) as run:
         run.wait_for(MARKER, len(NAMES))
         before = most = run.resident()
-        starter = os.open(work.directory / START, os.O_RDWR)
-        for _ in range(round(STOPPED / STEP)):
-            time.sleep(STEP)
-            most = max(most, run.resident())
-        with (work.directory / "out").open("wb") as out:
-            while chunk := run.read():
-                out.write(chunk)
-        os.close(starter)
+        with held(work.directory / START):
+            for _ in range(round(STOPPED / STEP)):
+                time.sleep(STEP)
+                most = max(most, run.resident())
+            with (work.directory / "out").open("wb") as out:
+                while chunk := run.read():
+                    out.write(chunk)
         run.wait()
     if problem := work.problem(BAR):
         raise BenchError(f"{' '.join(command)}: {problem}")

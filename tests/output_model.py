@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -29,7 +30,13 @@ def last_state(line: bytes) -> bytes:
 
 
 def is_visible(line: bytes) -> bool:
-    return bool(re.sub(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)", b"", line))
+    return bool(
+        re.sub(
+            rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)",
+            b"",
+            line,
+        )
+    )
 
 
 def lines(data: bytes) -> list[bytes]:
@@ -139,6 +146,7 @@ class FakeLoop:
 
     def __init__(self) -> None:
         self.now = 0.0
+        self._count = itertools.count()
         self._timers: list[tuple[float, int, FakeTimer, Callable[..., object], Any]] = []
 
     def time(self) -> float:
@@ -146,9 +154,7 @@ class FakeLoop:
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> FakeTimer:
         timer = FakeTimer()
-        heapq.heappush(
-            self._timers, (self.now + delay, len(self._timers), timer, callback, args)
-        )
+        heapq.heappush(self._timers, (self.now + delay, next(self._count), timer, callback, args))
         return timer
 
     @property
@@ -168,4 +174,4 @@ class FakeLoop:
 def pieces(data: bytes, cuts: Iterable[int]) -> Sequence[bytes]:
     """`data` cut at these places, as reads would bring it."""
     places = [0, *sorted({cut % (len(data) + 1) for cut in cuts}), len(data)]
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False) if start < end]
+    return [data[start:end] for start, end in itertools.pairwise(places) if start < end]

@@ -126,7 +126,9 @@ def test_lines_that_open_and_close_leave_nothing_that_grows() -> None:
         assert cleaner.clean(line) == line
 
 
-@pytest.mark.parametrize("parameters", [b"1;" * 500, b"9" * 5000, b";" * 300, b"38;5", b"38;2;1", b":"])
+@pytest.mark.parametrize(
+    "parameters", [b"1;" * 500, b"9" * 5000, b";" * 300, b"38;5", b"38;2;1", b":"]
+)
 def test_absurd_renditions_are_no_error(parameters: bytes) -> None:
     cleaner = Cleaner(colour=True)
     cleaner.clean(b"\x1b[" + parameters + b"mx\n")
@@ -138,9 +140,9 @@ SGR = st.sampled_from(
     + [b"\x1b[38;5;0m", b"\x1b[38;2;0;0;0m", b"\x1b[48;5;22m", b"\x1b[1;31m", b"\x1b[0;32m"]
     + [b"\x1b[31;0m", b"\x1b[1;39;0;4m"]
 )
-TEXT = st.lists(
-    SGR | st.sampled_from([b"a", b"b", b"\n", *DROPPED.values()]), max_size=30
-).map(b"".join)
+TEXT = st.lists(SGR | st.sampled_from([b"a", b"b", b"\n", *DROPPED.values()]), max_size=30).map(
+    b"".join
+)
 
 
 @given(TEXT, st.lists(st.integers(0, 300), max_size=10))
@@ -175,7 +177,10 @@ CONTROLS = {
     "never more than the line": (b"a\n\b\bb\n", b"a\nb\n"),
     "a whole character": ("é\bx\n".encode(), b"x\n"),
     "overstruck": (b"N\bNA\bA_\bM\n", b"NAM\n"),
-    "not a sequence's last byte": (b"\x1b[32m|\x1b[0m\b\x1b[32m/\x1b[0m\n", b"\x1b[32m\x1b[0m\x1b[32m/\x1b[0m\n"),
+    "not a sequence's last byte": (
+        b"\x1b[32m|\x1b[0m\b\x1b[32m/\x1b[0m\n",
+        b"\x1b[32m\x1b[0m\x1b[32m/\x1b[0m\n",
+    ),
     "not UTF-8": (b"\xff\b\xfe\n", b"\xfe\n"),
     "form feed and vertical tab": (b"a\x0cb\x0bc\n", b"abc\n"),
     "shift out and in": (b"a\x0eb\x0fc\n", b"abc\n"),

@@ -42,12 +42,18 @@ if TYPE_CHECKING:
 class _Flow:
     """One stream of one process on its way to all views."""
 
-    __slots__ = ("_redactor", "_streams", "_tail", "process")
+    __slots__ = ("_label", "_redactor", "_streams", "_tail", "process")
 
     def __init__(
-        self, process: Process, streams: list[Stream], tail: Tail, redactor: Redactor | None
+        self,
+        process: Process,
+        label: str,
+        streams: list[Stream],
+        tail: Tail,
+        redactor: Redactor | None,
     ) -> None:
         self.process = process
+        self._label = label
         self._streams = streams
         self._tail = tail
         self._redactor = redactor
@@ -65,7 +71,7 @@ class _Flow:
 
     def _pass_on(self, data: bytes) -> None:
         if data:
-            self._tail.feed(data)
+            self._tail.feed(self._label, data)
             for stream in self._streams:
                 stream.feed(data)
 
@@ -157,6 +163,7 @@ class ConsoleOutput:
                 views.append(self._logs)
             self._flows[event["pid"], label] = _Flow(
                 process,
+                label,
                 [view.open(source) for view in views],
                 tail,
                 Redactor(self._secrets) if self._secrets else None,

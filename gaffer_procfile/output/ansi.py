@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    Changes = tuple[tuple[str, bytes | None], ...]
+
 RESET = b"\x1b[0m"
 
 _SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
@@ -27,11 +29,13 @@ _SPLIT = re.compile(b"(" + SEQUENCE.pattern + b")")
 # controls, each of which a terminal takes for an escape sequence of its own.
 _CONTROLS = b"\x05\x0b\x0c\x0e\x0f"
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
+_MOST_KNOWN = 1024  # sequences
 _LONGEST_SGR = 256  # bytes; what no program writes isn't kept for the next line
 
 # What each code of an SGR is about, and those that end it. Codes about the same replace each other.
 _KINDS = {
-    **dict.fromkeys(range(1, 3), "weight"),
+    1: "bold",
+    2: "dim",
     **dict.fromkeys((3, 20), "slant"),
     **dict.fromkeys((4, 21), "underline"),
     **dict.fromkeys((5, 6), "blink"),
@@ -48,21 +52,21 @@ _KINDS = {
     **dict.fromkeys((73, 74), "script"),
 }
 _ENDS = {
-    10: "font",
-    22: "weight",
-    23: "slant",
-    24: "underline",
-    25: "blink",
-    27: "inverse",
-    28: "conceal",
-    29: "strike",
-    39: "foreground",
-    49: "background",
-    50: "spacing",
-    54: "frame",
-    55: "overline",
-    59: "underline colour",
-    75: "script",
+    10: ("font",),
+    22: ("bold", "dim"),
+    23: ("slant",),
+    24: ("underline",),
+    25: ("blink",),
+    27: ("inverse",),
+    28: ("conceal",),
+    29: ("strike",),
+    39: ("foreground",),
+    49: ("background",),
+    50: ("spacing",),
+    54: ("frame",),
+    55: ("overline",),
+    59: ("underline colour",),
+    75: ("script",),
 }
 
 
@@ -109,37 +113,50 @@ class Cleaner:
 
     def _note_renditions(self, line: bytes) -> None:
         on = self._renditions
-        for sequence in _SGR.finditer(line):
-            if len(sequence[1]) > _LONGEST_SGR:
-                continue
-            for code, parameters in _codes(sequence[1]):
-                if code == 0:
+        for parameters in _SGR.findall(line):
+            for kind, value in _changes(parameters):
+                if value is not None:
+                    on[kind] = value
+                elif kind == _EVERYTHING:
                     on.clear()
-                elif code in _KINDS:
-                    # Bold and dim don't replace each other, though one code ends both.
-                    kind = _KINDS[code]
-                    on[f"{kind} {code}" if kind == "weight" else kind] = parameters
-                elif code == 22:
-                    on.pop("weight 1", None)
-                    on.pop("weight 2", None)
-                elif code in _ENDS:
-                    on.pop(_ENDS[code], None)
+                else:
+                    on.pop(kind, None)
         self._prelude = b"\x1b[" + b";".join(on.values()) + b"m" if on else b""
 
 
-def _codes(parameters: bytes) -> Iterator[tuple[int, bytes]]:
-    """The codes of one SGR, each with all its parameters: `1;38;5;208` is 1 and `38;5;208`."""
+_EVERYTHING = ""
+_known_changes: dict[bytes, Changes] = {}  # programs use few sequences, and those often
+
+
+def _changes(parameters: bytes) -> Changes:
+    """What one SGR turns on (a kind with its parameters) and off (a kind with None), in order."""
+    changes = _known_changes.get(parameters)
+    if changes is None:
+        if len(parameters) > _LONGEST_SGR:
+            return ()
+        changes = tuple(_find_changes(parameters))
+        if len(_known_changes) < _MOST_KNOWN:
+            _known_changes[parameters] = changes
+    return changes
+
+
+def _find_changes(parameters: bytes) -> Iterator[tuple[str, bytes | None]]:
     fields = parameters.split(b";")
     index = 0
     while index < len(fields):
         first = fields[index]
-        code = int(first.partition(b":")[0] or b"0")
+        code = 24 if first == b"4:0" else int(first.partition(b":")[0] or b"0")
         size = 1
         if code in (38, 48, 58) and b":" not in first:
+            # 38;5;N is a colour of a table, 38;2;R;G;B one by itself.
             size = {b"5": 3, b"2": 5}.get(fields[index + 1] if index + 1 < len(fields) else b"", 1)
-        if first == b"4:0":
-            code = 24
-        yield code, b";".join(fields[index : index + size])
+        if code == 0:
+            yield _EVERYTHING, None
+        elif code in _KINDS:
+            yield _KINDS[code], b";".join(fields[index : index + size])
+        elif code in _ENDS:
+            for kind in _ENDS[code]:
+                yield kind, None
         index += size
 
 

@@ -106,10 +106,14 @@ class Lines:
             chunk, self._escape = self._escape + chunk, b""
         if _ESC in chunk:
             chunk = self._hold_escape(chunk)
-            if self._repaint is None and (up := MOVES_UP.search(chunk)):
-                return self._begin_repaint(chunk[: up.start()], chunk[up.start() :])
+        return self._feed_sequences(chunk)
+
+    def _feed_sequences(self, chunk: bytes) -> Sequence[Block]:
+        """`feed` of a chunk in which no escape sequence is cut."""
         if self._repaint is not None:
             return self._feed_repaint(chunk)
+        if _ESC in chunk and (up := MOVES_UP.search(chunk)):
+            return self._begin_repaint(chunk[: up.start()], chunk[up.start() :])
         return self._feed_text(chunk)
 
     def _begin_repaint(self, before: bytes, chunk: bytes) -> Sequence[Block]:
@@ -122,10 +126,10 @@ class Lines:
     def _feed_repaint(self, chunk: bytes) -> Sequence[Block]:
         assert self._repaint is not None
         told = self._repaint.feed(chunk, self._clock())
-        if self._repaint.over:
-            self._repaint = None
-        # More rows may be painted in what comes after those.
-        return self._feed_text(told) if self._repaint is not None else self.feed(told)
+        if not self._repaint.over:
+            return self._feed_text(told)
+        self._repaint = None
+        return self._feed_sequences(told)  # more rows may be painted in what comes after those
 
     def settle(self, *, ended: bool = False) -> Sequence[Block]:
         """The rows whose time has come."""
@@ -212,11 +216,11 @@ class Lines:
         if self._raw:
             return [self._take(b"\n")] if self._rest or self._continued else ()
         blocks = self.settle(ended=True)
-        if self._escape:
-            self._rest.append(self._escape)
-            self._escape = b""
-        if self.is_open or self._continued:
-            blocks = [*blocks, *self._feed_overwriting(b"\n")]
+        rest = self._last_state(b"".join(self._rest) + self._escape)
+        self._rest.clear()
+        self._escape = b""
+        if strip(rest) or self._continued:
+            blocks = [*blocks, *self._feed_plain(rest + b"\n")]
         return blocks
 
     def _take(self, end: bytes, *, partial: bool = False) -> Block:

@@ -49,6 +49,7 @@ class LogDirectory:
         self._system = self.open(system_source())
 
     def open(self, source: Source) -> LogStream:
+        self._prefixes.assign(source.name, source.template)
         return LogStream(self, source)
 
     def say(self, text: str, _event: str, _details: object) -> None:
@@ -64,11 +65,16 @@ class LogDirectory:
 
     def write_block(self, source: Source, block: Block) -> None:
         text = block.text if self._ansi else strip(block.text)
+        continued = block.continued
         if block.partial:
             text += b"\n"
-        other = self._prefixes.get(source)
-        first = self._prefixes.get(source, continued=True) if block.continued else other
-        self._write(ALL, prefixed(text, first, other))
+        if continued and text.startswith(b"\n"):
+            # All of the line is there, only its end was not.
+            text = text[1:]
+            continued = False
+        if text:
+            first = self._prefixes.get(source, continued=continued)
+            self._write(ALL, prefixed(text, first, self._prefixes.get(source)))
 
     def _write(self, name: str, data: bytes) -> None:
         if self._failed:

@@ -143,7 +143,7 @@ def check_template(template: str) -> str | None:
     """What is wrong with a prefix template; None if nothing is."""
     try:
         template.format(**dict.fromkeys(_FIELDS, ""))
-    except (KeyError, IndexError):
+    except (KeyError, IndexError, AttributeError, TypeError):
         return f"it knows {', '.join('{' + field + '}' for field in _FIELDS)}"
     except ValueError as error:
         return str(error)

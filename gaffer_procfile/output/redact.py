@@ -33,7 +33,8 @@ def secrets(values: Mapping[str, str], more: Iterable[str] = ()) -> list[bytes]:
     }
     # A secret of several lines also leaks line by line.
     found |= {line for value in found for line in value.splitlines()}
-    return sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True)
+    kept = [value for value in found if len(value) >= SHORTEST]
+    return sorted(kept, key=lambda value: (-len(value), value))
 
 
 class Redactor:

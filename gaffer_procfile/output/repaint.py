@@ -16,10 +16,10 @@ INTERVAL = 5.0  # seconds
 MOST_ROWS = 100  # no window is higher
 LONGEST_ROW = 4096  # bytes; what writes a longer one paints no rows
 
-MOVES_UP = re.compile(rb"\x1b\[\d*[AF]")
+MOVES_UP = re.compile(rb"\x1b\[\d{0,4}[AF]")
 _TOKEN = re.compile(
     rb"(?P<text>[^\n\r\x1b]+)|(?P<end>\n)|(?P<back>\r)"
-    rb"|\x1b\[(?P<count>\d*)(?P<move>[ABEFJK])"
+    rb"|\x1b\[(?P<count>\d{0,4})(?P<move>[ABEFJK])"
     rb"|(?P<other>" + SEQUENCE.pattern + rb")"
 )
 
@@ -72,10 +72,10 @@ class Repaint:
         if kind == "back":
             self._restart = True
         elif kind == "other":
-            if self._restart:
+            if not self._restart:
+                return self._write(token[0])
+            if len(self._lead) + len(token[0]) <= LONGEST_ROW:
                 self._lead += token[0]
-            else:
-                self._rows[self._row] += token[0]
         elif token["move"] in b"JK":
             self._erase(token["move"], token["count"])
         elif token["move"] in b"BE":
@@ -122,13 +122,12 @@ class Repaint:
                 self._rows[row] = b""
 
     def _tell_changes(self) -> bytes:
-        """The rows that have changed since they were told; that in which the cursor is at the end."""
-        last = len(self._rows) - 1
+        """The rows that have changed since they were told; that of the cursor last, as it may go on."""
+        own = self._row if not (self.over and self._restart) else None
+        told = b"".join([self._change(row) for row in range(len(self._rows)) if row != own])
         if not self.over:
-            return b"".join([self._change(row) for row in range(last + 1) if row != self._row])
-        is_open = self._row == last and not self._restart
-        told = b"".join([self._change(row) for row in range(last if is_open else last + 1)])
-        return told + (self._rows[last] if is_open else self._lead)
+            return told
+        return told + (self._lead if own is None else self._rows[own])
 
     def _change(self, row: int) -> bytes:
         text = strip(self._rows[row]).rstrip()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from .ansi import Cleaner
 from .lines import Lines, prefixed
+from .repaint import SETTLED
 from .source import system_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..loop import Cancellable, Loop
     from .lines import Block
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 0.1  # seconds until an open line is shown, and then until others may break it
 REDRAW_PATIENCE = 5.0  # seconds until a progress bar that was interrupted is shown again
+MOST_HELD = 256 * 1024  # bytes that wait for an open line to end
 
 _ERASE_REST = b"\x1b[K"
 
@@ -51,6 +53,7 @@ class Screen:
         self._raw = raw
         self._owner: ScreenStream | None = None  # whose open line is the last one on the screen
         self._held: list[bytes] = []  # what the others have written meanwhile
+        self._held_size = 0
         self._held_timer: Cancellable | None = None
         self._system = self.open(system_source())
 
@@ -59,7 +62,8 @@ class Screen:
         if self._prefixes is not None:
             self._prefixes.assign(source.name, source.template)
         cleaner = None if self._raw else Cleaner(colour=self._colour, controls=self.interactive)
-        return ScreenStream(self, self._loop, source, Lines(raw=self._raw), cleaner)
+        lines = Lines(raw=self._raw, clock=self._loop.time)
+        return ScreenStream(self, self._loop, source, lines, cleaner)
 
     def say(self, text: str, _event: str, _details: object) -> None:
         """Show a line of gaffer's own."""
@@ -73,9 +77,14 @@ class Screen:
         if self._owner is stream:
             self._continue(stream, block, text)
             return
-        if block.continued and not block.overwrites and text == b"\n":
-            return  # the line was shown in full, only its end was not
-        line = text if self._prefixes is None else self._prefixed(stream, block, text)
+        continued = block.continued and not block.overwrites
+        if continued and text.startswith(b"\n"):
+            # The line was shown in full, only its end was not.
+            text = text[1:]
+            continued = False
+        if not text:
+            return
+        line = text if self._prefixes is None else self._prefixed(stream, text, continued)
         if block.partial:
             # Cut because it is too long: a line break that isn't there in what the process wrote.
             line += b"\n"
@@ -83,16 +92,19 @@ class Screen:
             self._write(line)
         else:
             self._held.append(line)
-            self._hold()
+            self._held_size += len(line)
+            if self._held_size > MOST_HELD:
+                self._release()
+            else:
+                self._hold()
 
-    def _prefixed(self, stream: ScreenStream, block: Block, text: bytes) -> bytes:
+    def _prefixed(self, stream: ScreenStream, text: bytes, continued: bool = False) -> bytes:
         assert self._prefixes is not None
-        continued = block.continued and not block.overwrites
         first = self._prefixes.get(stream.source, continued=continued)
         if b"\n" not in text[:-1]:
             return first + text
-        other = self._prefixes.get(stream.source) if continued else first
-        return prefixed(text, first, other)
+        # Asked for again: the time since the process's last line is another one now.
+        return prefixed(text, first, self._prefixes.get(stream.source))
 
     def _continue(self, stream: ScreenStream, block: Block, text: bytes) -> None:
         """Go on in the open line, or write it anew."""
@@ -106,13 +118,8 @@ class Screen:
         if newline:
             self._owner = None
             if rest:
-                self._write(rest if self._prefixes is None else self._all_prefixed(stream, rest))
+                self._write(rest if self._prefixes is None else self._prefixed(stream, rest))
             self._flush_held()
-
-    def _all_prefixed(self, stream: ScreenStream, text: bytes) -> bytes:
-        assert self._prefixes is not None
-        prefix = self._prefixes.get(stream.source)
-        return prefixed(text, prefix, prefix)
 
     def _show_open(self, stream: ScreenStream) -> bool:
         """Show the open line of `stream`; False if it has to wait for another's."""
@@ -126,7 +133,10 @@ class Screen:
                 self._continue(stream, block, text)
             else:
                 self._owner = stream
-                self._write(text if self._prefixes is None else self._prefixed(stream, block, text))
+                continued = block.continued and not block.overwrites
+                if self._prefixes is not None:
+                    text = self._prefixed(stream, text, continued)
+                self._write(text)
         return True
 
     def _hold(self) -> None:
@@ -146,12 +156,15 @@ class Screen:
             self._held_timer.cancel()
             self._held_timer = None
         held, self._held = self._held, []
+        self._held_size = 0
         for text in held:
             self._write(text)
 
-    def _disown(self, stream: ScreenStream) -> None:
+    def _close(self, stream: ScreenStream) -> None:
         if self._owner is stream:
             self._release()
+        if self._prefixes is not None:
+            self._prefixes.forget(stream.source)
 
 
 class ScreenStream:
@@ -166,21 +179,35 @@ class ScreenStream:
         self._lines = lines
         self._cleaner = cleaner
         self._timer: Cancellable | None = None
+        self._settle_timer: Cancellable | None = None
         self._was_interrupted = False
 
     def feed(self, data: bytes) -> None:
-        for block in self._lines.feed(data):
+        self._pass_on(self._lines.feed(data))
+        if self._lines.is_repainting and self._settle_timer is None:
+            self._settle_timer = self._loop.call_later(SETTLED, self._settle)
+
+    def end(self) -> None:
+        for timer in (self._timer, self._settle_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._settle_timer = None
+        for block in self._lines.end():
+            self._screen._show(self, block, self.cleaned(block))
+        self._screen._close(self)
+
+    def _pass_on(self, blocks: Sequence[Block]) -> None:
+        for block in blocks:
             self._screen._show(self, block, self.cleaned(block))
         if self._screen.interactive:
             self._watch_open_line()
 
-    def end(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for block in self._lines.end():
-            self._screen._show(self, block, self.cleaned(block))
-        self._screen._disown(self)
+    def _settle(self) -> None:
+        """Rows are being painted anew: show those whose time has come."""
+        self._settle_timer = None
+        self._pass_on(self._lines.settle())
+        if self._lines.is_repainting:
+            self._settle_timer = self._loop.call_later(SETTLED, self._settle)
 
     def cleaned(self, block: Block) -> bytes:
         return block.text if self._cleaner is None else self._cleaner.clean(block.text)
@@ -207,5 +234,5 @@ class ScreenStream:
 
     def _show(self) -> None:
         self._timer = None
-        if not self._screen._show_open(self):
+        if self._lines.is_open and not self._screen._show_open(self):
             self._timer = self._loop.call_later(PATIENCE, self._show)

@@ -12,21 +12,32 @@ KEPT = 16 * 1024  # bytes
 class Tail:
     """Keeps the end of what a process writes: cheap to feed, looked at only when it failed."""
 
-    __slots__ = ("_chunks", "_size")
+    __slots__ = ("_chunks", "_open", "_size")
 
     def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[bytes] = deque()  # whole lines
         self._size = 0
+        self._open: dict[str, bytes] = {}  # by stream: a line that has begun
 
-    def feed(self, data: bytes) -> None:
-        data = data[-KEPT:]
-        self._chunks.append(data)
-        self._size += len(data)
+    def feed(self, stream: str, data: bytes) -> None:
+        head, newline, rest = data[-KEPT:].rpartition(b"\n")
+        begun = self._open.get(stream, b"")
+        if not newline:
+            self._open[stream] = (begun + rest)[-KEPT:]
+            return
+        self._open[stream] = rest
+        lines = begun + head + newline
+        self._chunks.append(lines)
+        self._size += len(lines)
         while self._size - len(self._chunks[0]) >= KEPT:
             self._size -= len(self._chunks.popleft())
 
     def lines(self, count: int) -> list[bytes]:
         """The last `count` lines, without escape sequences and what was overwritten."""
-        text = strip(b"".join(self._chunks)).replace(b"\r\n", b"\n")
-        lines = [line.rpartition(b"\r")[2] for line in text.rstrip(b"\n").split(b"\n")]
-        return [line for line in lines[-count:] if line or len(lines) > 1]
+        text = strip(
+            b"".join([*self._chunks, *(rest + b"\n" for rest in self._open.values() if rest)])
+        )
+        lines = [
+            line.rstrip(b"\r").rpartition(b"\r")[2] for line in text.rstrip(b"\r\n").split(b"\n")
+        ]
+        return lines[-count:] if count and lines != [b""] else []
