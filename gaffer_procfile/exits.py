@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar
 
-    from .loop import Cancellable, Loop
-
-GROUP_POLL_INTERVAL = 0.02  # seconds; only where neither pidfds nor /proc are there
+    from .loop import Loop
 
 
 class ChildWatch:
@@ -101,49 +99,3 @@ class _SigchldWatch:
         for check in list(self._checks):
             if check():
                 self.discard(check)
-
-
-class GroupWatch:
-    """Calls `on_empty` once when no live process is left in the process group. Loop's thread only."""
-
-    def __init__(self, loop: Loop, pgid: int, on_empty: Callable[[], object]) -> None:
-        self._loop = loop
-        self._pgid = pgid
-        self._on_empty = on_empty
-        self._pidfds: set[int] = set()
-        self._timer: Cancellable | None = None
-        self._look()
-
-    def _look(self) -> None:
-        members = system.group_members(self._pgid)
-        if members is None:
-            members = [self._pgid] if system.group_exists(self._pgid) else []
-        if not members:
-            self._on_empty()
-            return
-        for pid in members:
-            try:
-                fd = system.open_pidfd(pid)
-            except ProcessLookupError:
-                continue
-            if fd is not None:
-                self._pidfds.add(fd)
-                self._loop.add_reader(fd, self._handle_end, fd)
-        if not self._pidfds:
-            self._timer = self._loop.call_later(GROUP_POLL_INTERVAL, self._look)
-
-    def _handle_end(self, fd: int) -> None:
-        self._forget(fd)
-        if not self._pidfds:
-            self._look()  # a member may have started another since
-
-    def _forget(self, fd: int) -> None:
-        self._pidfds.discard(fd)
-        self._loop.remove_reader(fd)
-        os.close(fd)
-
-    def close(self) -> None:
-        for fd in list(self._pidfds):
-            self._forget(fd)
-        if self._timer is not None:
-            self._timer.cancel()

@@ -389,8 +389,8 @@ class Manager:
             self._supervisor.manage(state)
             return wanted
 
-    def send_signal(self, name_or_id: str | int, signum: int, *, group: bool = False) -> None:
-        """Send a signal to a process, or to all of a template, or to their whole process groups.
+    def send_signal(self, name_or_id: str | int, signum: int, *, tree: bool = False) -> None:
+        """Send a signal to a process, or to all of a template, or to their whole trees.
 
         One that isn't there, or no longer, is no error.
         """
@@ -401,7 +401,7 @@ class Manager:
                 state = self.processes.get(name_or_id)
                 targets = state.list_processes() if state else []
             for process in targets:
-                process.kill(signum, group=group)
+                process.kill(signum, tree=tree)
 
     def get_process_id(self) -> int:
         """The next id for a process."""

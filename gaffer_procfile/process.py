@@ -1,19 +1,21 @@
-"""Process: one operating-system process, its pipes and its process group."""
+"""Process: one operating-system process, its pipes and the whole tree of what it starts."""
 
 from __future__ import annotations
 
 import os
 import signal
+import time
 from threading import Lock
 
 from . import system
 from .events import EventEmitter
-from .exits import ChildWatch, GroupWatch
+from .exits import ChildWatch
 from .loop import adapt
 from .pipes import InputPipe, OutputPipe
 from .plumbing import Plumbing
 from .spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
 from .stats import ProcessStats, Ticker
+from .tree import MARK, Tree, TreeWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Process:
     program wants it; its output has the first label.
 
     `on_exit_cb(process, exit_status, term_signal)` is called when the process itself has ended, and
-    `on_gone_cb(process)` when its process group is empty too, after an exit that left nobody behind or
+    `on_gone_cb(process)` when nothing of its tree is left too, after an exit that left nobody behind or
     after `stop()`; `on_closed_cb(process)` when moreover all that was written has been read. All three
     are called in the loop's thread. Any thread may call the methods.
     """
@@ -145,10 +147,13 @@ class Process:
         self._stats: ProcessStats | None = None
         self._popen: subprocess.Popen[bytes] | None = None
         self.stopping = False
-        self._group_is_left = False  # the leader has ended, others of its group have not
+        # How what it starts is known even when that has lost its parent: all of it inherits this.
+        self._mark = f"{os.getpid()}-{time.monotonic_ns()}-{id}"
+        self._tree: Tree | None = None
+        self._tree_is_left = False  # it has ended itself, others of its tree have not
         self._signal_lock = Lock()  # a pid is signalled or reaped, never the one during the other
         self._child_watch: ChildWatch | None = None
-        self._group_watch: GroupWatch | None = None
+        self._tree_watch: TreeWatch | None = None
         self._outputs: list[OutputPipe] = []
         self._reading = True
         self._inputs: dict[str, InputPipe] = {}
@@ -197,7 +202,7 @@ class Process:
         if self._popen is not None or self.exit_status is not None:
             raise RuntimeError(f"{self!r} was started before")
         # Needed this once; a thousand processes with a thousand variables each are a lot of memory.
-        env, self._env = self._env, {}
+        env, self._env = {**self._env, MARK: self._mark}, {}
         words = command_line(self.cmd, self.args, env, self.shell)
         try:
             plumbing = Plumbing(
@@ -225,6 +230,7 @@ class Process:
             self._loop.call_soon_threadsafe(self._handle_failure, error)
         else:
             self.pid = self._popen.pid
+            self._tree = Tree(self.pid, self._mark)
             self._stats = ProcessStats(self.pid)
             self._loop.call_soon_threadsafe(self._watch, plumbing)
         finally:
@@ -258,8 +264,7 @@ class Process:
             code = self._popen.poll()
             if code is None:
                 return False
-            # As long as a member is left, nobody else's group can get this number.
-            self._group_is_left = system.group_exists(self.pid)
+            self._tree_is_left = self._leaves_others()
             self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)
         # What it wrote before it ended is told before its end is.
         for output in self._outputs:
@@ -274,21 +279,29 @@ class Process:
             pipe.close()
         if self._on_exit is not None:
             self._on_exit(self, exit_status, term_signal)
-        if not self._group_is_left:
+        if not self._tree_is_left:
             self._handle_gone()
         elif self.stopping:
-            self._watch_group()
+            self._watch_tree()
 
-    def _watch_group(self) -> None:
-        if self._group_watch is None and not self.gone:
-            assert self.pid is not None
-            self._group_watch = GroupWatch(self._loop, self.pid, self._handle_gone)
+    def _leaves_others(self) -> bool:
+        assert self.pid is not None and self._tree is not None
+        if self.detach:
+            return False
+        return system.group_exists(self.pid) or bool(self._tree.members())
+
+    def _watch_tree(self) -> None:
+        if self._tree_watch is None and not self.gone:
+            assert self.pid is not None and self._tree is not None
+            self._tree_watch = TreeWatch(
+                self._loop, self._tree, self.pid, self._stop_signal, self._handle_gone
+            )
 
     def _handle_gone(self) -> None:
         if self.gone:
             return
         self.gone = True
-        self._group_is_left = False
+        self._tree_is_left = False
         for output in self._outputs:
             output.drain()
         if self._on_gone is not None:
@@ -311,8 +324,8 @@ class Process:
         """
         if self._child_watch is not None and self.exit_status is None:
             self._child_watch.close()
-        if self._group_watch is not None:
-            self._group_watch.close()
+        if self._tree_watch is not None:
+            self._tree_watch.close()
         self._ticker.stop()
         for pipe in self._inputs.values():
             pipe.close()
@@ -325,24 +338,30 @@ class Process:
     # ---- stopping and signals
 
     def stop(self) -> None:
-        """Send the stop signal to the process and to its whole group."""
+        """Send the stop signal to the process and to all that it has started."""
         self.stopping = True
-        self._signal_group(self._stop_signal)
-        if self._group_is_left:
-            self._loop.call_soon_threadsafe(self._watch_group)
+        self._signal_tree(self._stop_signal)
+        if self._tree_is_left:
+            self._loop.call_soon_threadsafe(self._watch_tree)
 
-    def kill(self, signum: int, *, group: bool = False) -> None:
-        """Send `signum` to the process, or to its whole group. One that is gone is no error."""
-        if group:
-            self._signal_group(signum)
+    def kill(self, signum: int, *, tree: bool = False) -> None:
+        """Send `signum` to the process, or to its whole tree. One that is gone is no error."""
+        if tree:
+            self._signal_tree(signum)
             return
         with self._signal_lock:
             if self.pid is not None and self.active:
                 os.kill(self.pid, signum)
 
-    def _signal_group(self, signum: int) -> None:
+    def _signal_tree(self, signum: int) -> None:
         with self._signal_lock:
-            if self.pid is not None and (self.active or self._group_is_left):
+            if self.pid is None or self._tree is None or self.gone:
+                return
+            # Those outside of its group first: they are found by way of the others.
+            self._tree.signal(signum, with_group=not self.active)
+            # Not reaped, its number is nobody else's. Else each is known by pid and time of start,
+            # where that can be seen.
+            if self.active or not system.has_process_table():
                 try:
                     os.killpg(self.pid, signum)
                 except ProcessLookupError:
@@ -394,9 +413,7 @@ class Process:
 
             for fd in self._ptys:
                 set_size(fd, rows, columns)
-            self.kill(
-                signal.SIGWINCH, group=True
-            )  # without a controlling terminal nobody else does
+            self.kill(signal.SIGWINCH, tree=True)  # without a controlling terminal nobody else does
 
     # ---- input
 

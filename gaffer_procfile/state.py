@@ -296,7 +296,7 @@ def _stop_timeout(settings: Mapping[str, Any]) -> float:
 
 
 class ProcessTracker:
-    """Sees to it that what was told to stop does end: SIGKILL to its group when its time is up.
+    """Sees to it that what was told to stop does end: SIGKILL to its tree when its time is up.
 
     `check` and `on_done` may be called from any thread.
     """
@@ -316,7 +316,7 @@ class ProcessTracker:
             self._tracked[process.id] = (process, timer)
 
     def _kill(self, process: Process) -> None:
-        process.kill(signal.SIGKILL, group=True)
+        process.kill(signal.SIGKILL, tree=True)
 
     def uncheck(self, process: Process) -> None:
         """`process` is gone. Loop's thread only."""

@@ -1,16 +1,19 @@
 """What this platform can do, and what stands in where it can't.
 
-The only module that asks. `GAFFER_WITHOUT=pidfd,proc` takes features away, so that the ways without
-them are tested where they are not needed.
+The only module that asks. `GAFFER_WITHOUT=pidfd,proc,prctl` takes features away, so that the
+ways without them are tested where they are not needed.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PR_SET_CHILD_SUBREAPER = 36
 
 _WITHOUT = frozenset(os.environ.get("GAFFER_WITHOUT", "").split(","))
 
@@ -29,13 +32,6 @@ def open_pidfd(pid: int) -> int | None:
         return None
 
 
-def group_members(pgid: int) -> list[int] | None:
-    """The live processes of a process group; None where there is no /proc to look them up in."""
-    if "proc" in _WITHOUT or not os.path.exists("/proc/self/stat"):
-        return None
-    return [pid for pid, group, state in _process_table() if group == pgid and state not in "ZX"]
-
-
 def group_exists(pgid: int) -> bool:
     """Whether a process group has a member, a zombie included."""
     try:
@@ -47,16 +43,68 @@ def group_exists(pgid: int) -> bool:
     return True
 
 
-def _process_table() -> Iterator[tuple[int, int, str]]:
-    """Each process's pid, process group and state letter, from /proc (see proc(5))."""
+class Row:
+    """A process as /proc shows it: `started` is in clock ticks since the system's start."""
+
+    __slots__ = ("group", "parent", "pid", "session", "started", "state")
+
+    def __init__(self, pid: int, stat: bytes) -> None:
+        # The command's name comes before, in parentheses, and may hold anything (see proc(5)).
+        fields = stat[stat.rindex(b")") + 2 :].split(None, 20)
+        self.pid = pid
+        self.state = fields[0]
+        self.parent = int(fields[1])
+        self.group = int(fields[2])
+        self.session = int(fields[3])
+        self.started = int(fields[19])
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state in (b"Z", b"X")
+
+
+def has_process_table() -> bool:
+    """Whether all processes can be looked at."""
+    return "proc" not in _WITHOUT and os.path.exists("/proc/self/stat")
+
+
+def process_table() -> Iterator[Row]:
+    """All processes that can be seen."""
     for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                stat = file.read()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended meanwhile
-        # The command's name comes before, in parentheses, and may hold anything.
-        state, _parent, group = stat[stat.rindex(b")") + 2 :].split(None, 3)[:3]
-        yield int(name), int(group), state.decode("ascii")
+        if name.isdigit():
+            row = process_row(int(name))
+            if row is not None:
+                yield row
+
+
+def process_row(pid: int) -> Row | None:
+    """One process; None if it isn't there."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+            return Row(pid, file.read(1024))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def process_environment(pid: int) -> bytes:
+    """The environment that a process was started with, NUL-separated; empty if it can't be seen."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+            return file.readall()
+    except OSError:
+        return b""  # it has ended, or is somebody else's
+
+
+def has_subreaper() -> bool:
+    """Whether a process can adopt the orphans among its descendants (Linux)."""
+    return sys.platform == "linux" and "prctl" not in _WITHOUT
+
+
+def become_subreaper() -> None:
+    """Have the orphans among this process's descendants become its children. Raises OSError."""
+    import ctypes  # 4 ms, and only the guard's
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

@@ -179,7 +179,7 @@ class ManagerDriver(LoopDriver):
     def close(self) -> None:
         if not self.is_stopped:
             for process in self.manager.running_processes().values():
-                process.kill(signal.SIGKILL, group=True)
+                process.kill(signal.SIGKILL, tree=True)
             self.stop()
         super().close()
 

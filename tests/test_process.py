@@ -186,7 +186,7 @@ def test_kill_signals_the_process_alone_or_its_group(loop_driver: LoopDriver) ->
     assert is_alive(grandchild)
     made.process.kill(signal.SIGKILL)  # it is gone: nobody else is signalled
     assert is_alive(grandchild)
-    made.process.kill(signal.SIGKILL, group=True)
+    made.process.kill(signal.SIGKILL, tree=True)
     loop_driver.run_until(lambda: not is_alive(grandchild))
     made.process.stop()
     loop_driver.run_until(lambda: made.closed)

@@ -75,4 +75,4 @@ class Signals:
 
     def _signal_all(self, signum: int) -> None:
         for pid in self._manager.running_processes():
-            self._manager.send_signal(pid, signum, group=True)
+            self._manager.send_signal(pid, signum, tree=True)

@@ -10,8 +10,9 @@ import signal
 import sys
 
 from ..errors import GafferError, UsageError, nearest
+from ..guard import end_by, enter
 from .options import VERB_OPTIONS, split_at_word
-from .streams import complain, end_by, open_missing, show
+from .streams import complain, open_missing, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_status
     except KeyboardInterrupt:  # while nobody hears signals yet, or no more
         end_by(signal.SIGINT)
-        return 128 + signal.SIGINT  # where SIGINT is blocked
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -69,9 +69,12 @@ def _dispatch(argv: list[str]) -> int:
 
 def _run(verb: str, argv: list[str]) -> int:
     if verb == "start":
-        from . import start as module
-    elif verb == "run":
-        from . import run as module  # type: ignore[no-redef]
+        guarded = enter()  # before the imports: the guard gets ready meanwhile
+        from . import start
+
+        return start.run(argv, guarded)
+    if verb == "run":
+        from . import run as module
     elif verb == "check":
         from . import check as module  # type: ignore[no-redef]
     elif verb == "version":

@@ -50,7 +50,9 @@ COMMON = (
 )
 
 OUTPUT = (
-    Option("--no-prefix", action="store_true", help="the processes' lines as they are, and no others"),
+    Option(
+        "--no-prefix", action="store_true", help="the processes' lines as they are, and no others"
+    ),
     Option(
         "--timestamps",
         metavar="STYLE",

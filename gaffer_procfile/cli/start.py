@@ -8,9 +8,11 @@ import signal
 
 from ..apps.exit_policy import ExitPolicy
 from ..apps.failures import FailureReport
+from ..apps.lifeline import Lifeline
 from ..apps.signals import Signals
 from ..apps.window import WindowSize
 from ..errors import GafferError
+from ..guard import end_by
 from ..loop import default_loop
 from ..manager import Manager
 from ..plan import install
@@ -19,7 +21,7 @@ from .foreman_file import apply_defaults
 from .options import COMMON, OUTPUT, START, parser, seconds
 from .output import display, make_console, make_prefixes, wants_pty
 from .project import project_options
-from .streams import STDOUT, complain, end_by
+from .streams import STDOUT, complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from ..guard import Guarded
     from ..manager import App
     from ..plan import Plan
 
@@ -50,7 +53,7 @@ did; 1 if the Procfile is wrong, 2 if the command line is. After Ctrl-C gaffer e
 itself (130 for a shell), so that a script around it ends too."""
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
     made = parser(
         "start",
         (*START, *COMMON, *OUTPUT),
@@ -67,14 +70,17 @@ def run(argv: Sequence[str]) -> int:
     plan = load(project_options(args, args.names))
     for problem in plan.problems:
         complain(str(problem))
-    return Run(plan, args, stop_timeout).run()
+    return Run(plan, args, stop_timeout, guarded).run()
 
 
 class Run:
     """One run of a plan, from the first process to gaffer's own exit status."""
 
-    def __init__(self, plan: Plan, args: Namespace, stop_timeout: float) -> None:
+    def __init__(
+        self, plan: Plan, args: Namespace, stop_timeout: float, guarded: Guarded | None
+    ) -> None:
         self._plan = plan
+        self._guarded = guarded
         self._stop_timeout = stop_timeout
         self._broken: OSError | None = None
         self._manager = Manager(_event_loop())
@@ -86,6 +92,8 @@ class Run:
         self._failures = FailureReport(self._console, display)
 
     def run(self) -> int:
+        if self._guarded is not None:
+            self._guarded.wait()
         self._manager.start(self._apps())
         try:
             for note in self._plan.notes:
@@ -105,7 +113,7 @@ class Run:
         except BaseException:
             # A fault of ours must not leave anything running.
             for process in self._manager.running_processes().values():
-                process.kill(signal.SIGKILL, group=True)
+                process.kill(signal.SIGKILL, tree=True)
             raise
         self._console.finish()
         return self._end()
@@ -116,6 +124,8 @@ class Run:
         apps: list[App] = [self._failures, self._console, self._signals, self._policy]
         if self._window is not None:
             apps.append(self._window)
+        if self._guarded is not None:
+            apps.append(Lifeline(self._guarded.fds, self._console.say))
         return apps
 
     def _handle_broken_output(self, error: OSError) -> None:

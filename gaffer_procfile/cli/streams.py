@@ -10,6 +10,7 @@ import os
 import signal
 
 from ..errors import GafferError
+from ..guard import end_by
 
 STDOUT = 1
 STDERR = 2
@@ -49,9 +50,3 @@ def complain(text: str) -> None:
 def _write(fd: int, data: bytes) -> None:
     while data:
         data = data[os.write(fd, data) :]
-
-
-def end_by(signum: int) -> None:
-    """End by a signal, so that whoever waits for us sees what happened."""
-    signal.signal(signum, signal.SIG_DFL)
-    os.kill(os.getpid(), signum)
