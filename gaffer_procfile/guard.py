@@ -222,9 +222,8 @@ def sweep() -> None:
     """
     me = os.getpid()
     while True:
-        for row in system.process_table():
-            if row.parent == me:
-                os.kill(row.pid, signal.SIGKILL)  # ours, not reaped: the number is nobody else's
+        for pid in system.children_of(me):
+            os.kill(pid, signal.SIGKILL)  # not reaped by us yet: the number is nobody else's
         try:
             os.waitpid(-1, 0)
             while os.waitpid(-1, os.WNOHANG)[0]:

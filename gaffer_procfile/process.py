@@ -15,7 +15,7 @@ from .pipes import InputPipe, OutputPipe
 from .plumbing import Plumbing
 from .spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
 from .stats import ProcessStats, Ticker
-from .tree import MARK, Tree, TreeWatch
+from .tree import MARK, Tree, TreeWatch, send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,8 +197,11 @@ class Process:
 
     # ---- its life
 
-    def spawn(self) -> None:
-        """Start the process. When this returns it runs, or its exit with 127 or 126 is under way."""
+    def spawn(self, on_spawned: Callable[[], object] | None = None) -> None:
+        """Start the process. When this returns it runs, or its exit with 127 or 126 is under way.
+
+        `on_spawned()` is called when it runs, before anything else can be told of it.
+        """
         if self._popen is not None or self.exit_status is not None:
             raise RuntimeError(f"{self!r} was started before")
         # Needed this once; a thousand processes with a thousand variables each are a lot of memory.
@@ -232,6 +235,8 @@ class Process:
             self.pid = self._popen.pid
             self._tree = Tree(self.pid, self._mark)
             self._stats = ProcessStats(self.pid)
+            if on_spawned is not None:
+                on_spawned()
             self._loop.call_soon_threadsafe(self._watch, plumbing)
         finally:
             plumbing.close_theirs()
@@ -259,12 +264,18 @@ class Process:
 
     def _reap(self) -> bool:
         """Take the exit status if the process has ended; whether it has."""
-        assert self._popen is not None and self.pid is not None
+        assert self._popen is not None and self.pid is not None and self._tree is not None
         with self._signal_lock:
+            if not system.has_ended(self.pid):
+                return False
+            others = self._tree.look(leader_is_there=True)  # while its number is its own
             code = self._popen.poll()
             if code is None:
                 return False
-            self._tree_is_left = self._leaves_others()
+            is_left = (
+                bool(others) or (not system.has_process_table() and system.group_exists(self.pid))
+            )
+            self._tree_is_left = is_left and not self.detach
             self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)
         # What it wrote before it ended is told before its end is.
         for output in self._outputs:
@@ -283,12 +294,6 @@ class Process:
             self._handle_gone()
         elif self.stopping:
             self._watch_tree()
-
-    def _leaves_others(self) -> bool:
-        assert self.pid is not None and self._tree is not None
-        if self.detach:
-            return False
-        return system.group_exists(self.pid) or bool(self._tree.members())
 
     def _watch_tree(self) -> None:
         if self._tree_watch is None and not self.gone:
@@ -358,7 +363,9 @@ class Process:
             if self.pid is None or self._tree is None or self.gone:
                 return
             # Those outside of its group first: they are found by way of the others.
-            self._tree.signal(signum, with_group=not self.active)
+            for row in self._tree.look(leader_is_there=self.active):
+                if not self.active or row.group != self.pid:
+                    send(row, signum)
             # Not reaped, its number is nobody else's. Else each is known by pid and time of start,
             # where that can be seen.
             if self.active or not system.has_process_table():

@@ -8,6 +8,8 @@ from collections import deque
 
 from .loop import adapt
 from .process import Process
+from .restart import POLICIES, BackOff, RestartHistory
+from .slots import Slot
 from .spawn import Credentials, split_args
 
 TYPE_CHECKING = False
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from .process import Callback, ExitCallback
 
 GRACEFUL_TIMEOUT = 30.0  # seconds between the stop signal and SIGKILL
-RESTART_POLICIES = ("always", "on-failure", "never")
 
 _PROCESS_SETTINGS = (
     "args",
@@ -40,6 +41,7 @@ _PROCESS_SETTINGS = (
 _SETTINGS = frozenset(
     (
         *_PROCESS_SETTINGS,
+        "back_off",
         "env",
         "flapping",
         "graceful_timeout",
@@ -109,7 +111,8 @@ class ProcessState:
     - `port`: PORT of the first instance, the others have the next ones; `instance_env`: a mapping
       in whose values `{instance}` stands for the slot;
     - `graceful_timeout` or `stop_timeout` (30): seconds from the stop signal to SIGKILL;
-    - `restart`: `always` (the default), `on-failure` or `never`.
+    - `restart`: `always` (the default), `on-failure` or `never`; `back_off` (a BackOff): how long to
+      wait before a restart, without it not at all.
 
     A setting that doesn't exist raises TypeError, a value that can't be ValueError.
     """
@@ -118,12 +121,9 @@ class ProcessState:
         self.name = name
         self.stopped = False
         self.running: list[Process] = []
-        self.slots: dict[int, Process] = {}
-        """The process of each slot, also while it is being stopped."""
-        self.held: set[int] = set()
-        """The slots that are to stay empty: stopped one by one, or ended for good."""
-        self.restarting: deque[Process] = deque()
-        """Those that a restart under way has still to replace; the first one is being stopped."""
+        self.slots: dict[int, Slot] = {}
+        self.restarting: deque[Slot] = deque()
+        """Those that a restart under way has still to go through; the first one is being stopped."""
         self.retry_timer: Cancellable | None = None
         self._stats_listeners: list[Listener] = []
         self.setup(cmd, **settings)
@@ -137,7 +137,8 @@ class ProcessState:
         self.restart: str = settings.get("restart", "always")
         self.group: str | None = settings.get("group")
         self.flapping: FlappingInfo | None = settings.get("flapping")
-        self._exits = ExitHistory(self.flapping) if self.flapping else None
+        self.back_off: BackOff | None = settings.get("back_off")
+        self.forgive()
         self.detach: bool = settings.get("detach", False)
         self.graceful_timeout: float = _stop_timeout(settings)
 
@@ -198,18 +199,15 @@ class ProcessState:
             env[name] = value.replace("{instance}", str(instance))
         return env
 
-    def free_slots(self) -> list[int]:
-        """The slots that wait for a process, the lowest first."""
-        return [
-            slot
-            for slot in range(1, self.numprocesses + 1)
-            if slot not in self.slots and slot not in self.held
-        ]
+    def slot(self, number: int) -> Slot:
+        """The slot of this number, made if it isn't there."""
+        if number not in self.slots:
+            self.slots[number] = Slot(number, self.new_history())
+        return self.slots[number]
 
-    def surplus(self) -> list[Process]:
-        """The running processes that are too many, the highest slot first."""
-        extra = [process for process in self.running if process.instance > self.numprocesses]
-        return sorted(extra, key=lambda process: process.instance, reverse=True)
+    def new_history(self) -> RestartHistory | None:
+        """What a slot has that was never restarted."""
+        return RestartHistory(self.back_off) if self.back_off is not None else None
 
     def ttin(self, i: int = 1) -> int:
         """Want `i` processes more; how many there should be now."""
@@ -219,27 +217,26 @@ class ProcessState:
     def ttou(self, i: int = 1) -> int:
         """Want `i` processes fewer, down to none; how many there should be now."""
         self.numprocesses = max(0, self.numprocesses - i)
-        self.held = {slot for slot in self.held if slot <= self.numprocesses}
         return self.numprocesses
 
     def reset(self) -> None:
-        """Be as at first: as many processes wanted, no slot held, no exit remembered."""
+        """Be as at first: as many processes wanted, no exit remembered."""
         self.numprocesses = self.settings.get("numprocesses", 1)
-        self.held.clear()
         self.forgive()
 
     def forgive(self) -> None:
         """Forget past exits."""
         self._exits = ExitHistory(self.flapping) if self.flapping else None
+        self.may_retry = True
+        for slot in self.slots.values():
+            slot.history = self.new_history()
 
-    def check_flapping(self, now: float) -> tuple[bool, bool]:
-        """Count an exit at `now` (seconds). Whether all is well, and if not, whether to try again."""
-        return self._exits.add(now) if self._exits else (True, True)
-
-    def is_restarted_after(self, exit_status: int, term_signal: int) -> bool:
-        """Whether the restart policy starts a process again that ended so by itself."""
-        failed = exit_status != 0 or term_signal != 0
-        return self.restart == "always" or (self.restart == "on-failure" and failed)
+    def is_well(self, now: float) -> bool:
+        """Count an exit at `now` (seconds): whether it doesn't flap. Else `may_retry` tells more."""
+        if self._exits is None:
+            return True
+        is_well, self.may_retry = self._exits.add(now)
+        return is_well
 
     def stats(self) -> dict[str, Any]:
         """The figures of each process, and the sums of their `cpu` and `mem`."""
@@ -273,8 +270,8 @@ def _check(cmd: str, settings: Mapping[str, Any]) -> None:
     if not isinstance(numprocesses, int) or numprocesses < 0:
         raise ValueError(f"numprocesses is a number of processes, not {numprocesses!r}")
     restart = settings.get("restart", "always")
-    if restart not in RESTART_POLICIES:
-        raise ValueError(f"restart is one of {', '.join(RESTART_POLICIES)}, not {restart!r}")
+    if restart not in POLICIES:
+        raise ValueError(f"restart is one of {', '.join(POLICIES)}, not {restart!r}")
     stop_signal = settings.get("stop_signal", signal.SIGTERM)
     if stop_signal not in signal.valid_signals():
         raise ValueError(f"stop_signal is the number of a signal, not {stop_signal!r}")
@@ -301,8 +298,9 @@ class ProcessTracker:
     `check` and `on_done` may be called from any thread.
     """
 
-    def __init__(self, loop: Any) -> None:
+    def __init__(self, loop: Any, on_kill: Callable[[Process], object] | None = None) -> None:
         self._loop = adapt(loop)
+        self._on_kill = on_kill
         self._tracked: dict[int, tuple[Process, Cancellable]] = {}
         self._waiting: list[Callable[[], object]] = []
 
@@ -316,6 +314,8 @@ class ProcessTracker:
             self._tracked[process.id] = (process, timer)
 
     def _kill(self, process: Process) -> None:
+        if self._on_kill is not None:
+            self._on_kill(process)
         process.kill(signal.SIGKILL, tree=True)
 
     def uncheck(self, process: Process) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 
+from . import slots
+from .restart import is_restarted
 from .state import ProcessTracker
 
 TYPE_CHECKING = False
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from .loop import Loop
     from .process import Process
+    from .slots import Slot
     from .state import ProcessState
 
     class Publish(Protocol):
@@ -23,9 +26,9 @@ if TYPE_CHECKING:
 class Supervisor:
     """What the manager's methods come down to. Its own are called with the manager's lock held.
 
-    Everything is done by making slots and processes agree (`manage`): a slot gets a process when it
-    is free, and it is free when nothing is left of the one before. So a restart never has two
-    processes on one port, and what runs is never more than what was asked for.
+    A template has slots (see `slots`), and everything is done by moving them from state to state. A
+    slot gets a process when nothing is left of the one before: so a restart never has two processes
+    on one port, and what runs is never more than what was asked for.
     """
 
     def __init__(
@@ -37,15 +40,15 @@ class Supervisor:
         next_id: Callable[[], int],
     ) -> None:
         self.running: dict[int, Process] = {}
+        self.unclosed: dict[int, Process] = {}
+        """Those of which something is left: running, stopping, or with output still to be read."""
         self.stopping = False
         self._loop = loop
         self._lock = lock
         self._publish = publish
         self._on_gone = on_gone
         self._next_id = next_id
-        self._tracker = ProcessTracker(loop)
-        self.unclosed: dict[int, Process] = {}
-        """Those of which something is left: running, stopping, or with output still to be read."""
+        self._tracker = ProcessTracker(loop, self._handle_kill)
 
     # ---- what the manager asks for
 
@@ -53,21 +56,28 @@ class Supervisor:
         """Run all of a template, also what was stopped one by one or has ended for good."""
         self._cancel_retry(state)
         state.stopped = False
-        state.held.clear()
         self._publish("start", state.name)
-        for process in list(state.slots.values()):
-            if process.exit_status is not None:
-                self._stop_process(state, process, "stop_pid")  # it left others in its slot
+        for slot in state.slots.values():
+            if slot.state == slots.STOPPING:
+                slot.then = slots.PENDING
+            elif slot.state in slots.AT_REST or slot.state == slots.BACKING_OFF:
+                slot.history = state.new_history()
+                self._leave(state, slot, slots.PENDING)
         self.manage(state)
 
     def manage(self, state: ProcessState) -> None:
         """Start what is missing, stop what is too much."""
         if state.stopped or self.stopping:
             return
-        for slot in state.free_slots():
-            self._spawn(state, slot)
-        for process in state.surplus():
-            self._stop_process(state, process, "reap")
+        for number in range(1, state.numprocesses + 1):
+            slot = state.slot(number)
+            if slot.state == slots.PENDING:
+                self._spawn(state, slot)
+            elif slot.state == slots.STOPPING and slot.then == slots.REMOVED:
+                slot.then = slots.PENDING  # it was too much for a moment only
+        for slot in sorted(state.slots.values(), key=lambda slot: slot.number, reverse=True):
+            if slot.number > state.numprocesses:
+                self._end(state, slot, "reap", slots.REMOVED)
 
     def stop(self, state: ProcessState) -> None:
         """Stop all of a template."""
@@ -76,14 +86,13 @@ class Supervisor:
         if not state.stopped:
             state.stopped = True
             self._publish("stop", state.name)
-        for process in list(state.slots.values()):
-            if not (process.detach and self.stopping):
-                self._stop_process(state, process, "stop_pid")
+        for slot in list(state.slots.values()):
+            if not (self.stopping and slot.process is not None and slot.process.detach):
+                self._end(state, slot, "stop_pid", slots.STOPPED)
 
     def stop_one(self, state: ProcessState, process: Process) -> None:
         """Stop one process, and leave its slot empty."""
-        state.held.add(process.instance)
-        self._stop_process(state, process, "stop_pid")
+        self._end(state, state.slots[process.instance], "stop_pid", slots.STOPPED)
 
     def stop_all(self, states: Sequence[ProcessState], on_done: Callable[[], object]) -> None:
         """Stop everything but what is detached; `on_done()` is called when all of it has been told."""
@@ -101,7 +110,9 @@ class Supervisor:
     def restart(self, state: ProcessState) -> None:
         """Replace the processes one after the other, each when the one before has its successor."""
         state.forgive()
-        state.restarting = deque(state.running)
+        state.restarting = deque(
+            slot for slot in state.slots.values() if slot.state == slots.RUNNING
+        )
         self._restart_next(state)
         self.start(state)
 
@@ -114,31 +125,59 @@ class Supervisor:
 
     # ---- how it does it
 
-    def _spawn(self, state: ProcessState, slot: int) -> None:
+    def _spawn(self, state: ProcessState, slot: Slot) -> None:
+        slot.move(slots.STARTING)
+        slot.started_at = self._loop.time()
         process = state.make_process(
             self._loop,
             self._next_id(),
-            lambda process, status, signum: self._handle_exit(state, process, status, signum),
-            instance=slot,
-            on_gone=lambda process: self._handle_gone(state, process),
+            lambda process, status, signum: self._handle_exit(state, slot, status, signum),
+            instance=slot.number,
+            on_gone=lambda process: self._handle_gone(state, slot),
             on_closed=self._handle_closed,
         )
+        slot.process = process
         self.unclosed[process.id] = process
-        state.slots[slot] = process
-        process.spawn()
-        if process.pid is not None:
+
+        def tell() -> None:
             state.running.append(process)
             self.running[process.id] = process
+            slot.move(slots.RUNNING, "spawn")
             self._publish_of(process, "spawn", detached=process.detach)
 
-    def _stop_process(self, state: ProcessState, process: Process, evtype: str) -> None:
-        """Stop a process, or what it left behind, and kill what is left when its time is up."""
-        if process.stopping:
-            return
-        if self._forget(state, process):
-            self._publish_of(process, evtype)
+        process.spawn(tell)
+
+    def _end(self, state: ProcessState, slot: Slot, event: str, then: str) -> None:
+        """Bring a slot to the state `then`, over STOPPING if anything is left of its process."""
+        process = slot.process
+        if slot.state == slots.STOPPING:
+            slot.then = then
+        elif process is None:
+            self._leave(state, slot, then)
+        else:
+            slot.then = then
+            if self._forget(state, process):
+                slot.move(slots.STOPPING, event)
+                self._publish_of(process, event)
+            else:
+                slot.move(slots.STOPPING)  # it couldn't be started, or has left others behind
+            self._stop(state, process)
+
+    def _stop(self, state: ProcessState, process: Process) -> None:
         process.stop()
         self._tracker.check(process, state.graceful_timeout)
+
+    def _leave(self, state: ProcessState, slot: Slot, to: str) -> None:
+        """Go on from a state in which nothing is waited for but perhaps time."""
+        if slot.timer is not None:
+            self._loop.call_soon_threadsafe(slot.timer.cancel)
+            slot.timer = None
+        if slot.process is not None:  # others that it has left behind: they have to go first
+            self._end(state, slot, "stop_pid", to)
+            return
+        slot.move(to)
+        if to == slots.REMOVED:
+            del state.slots[slot.number]
 
     def _publish_of(self, process: Process, evtype: str, **details: Any) -> None:
         self._publish(
@@ -159,9 +198,9 @@ class Supervisor:
 
     def _restart_next(self, state: ProcessState) -> None:
         while state.restarting:
-            process = state.restarting[0]
-            if process.id in self.running:
-                self._stop_process(state, process, "stop_pid")
+            slot = state.restarting[0]
+            if slot.state == slots.RUNNING:
+                self._end(state, slot, "stop_pid", slots.PENDING)
                 return
             state.restarting.popleft()  # it has ended by itself, or somebody else stopped it
 
@@ -173,33 +212,51 @@ class Supervisor:
     # ---- what the processes tell, in the loop's thread
 
     def _handle_exit(
-        self, state: ProcessState, process: Process, exit_status: int, term_signal: int
+        self, state: ProcessState, slot: Slot, exit_status: int, term_signal: int
     ) -> None:
         with self._lock:
+            process = slot.process
+            assert process is not None
             self._forget(state, process)
-            reason = {"reason": process.reason} if process.reason is not None else {}
+            by_itself = slot.state in (slots.STARTING, slots.RUNNING)
+            flaps = False
+            if not by_itself:
+                slot.move(slots.STOPPING, "exit")
+            elif process.detach or not is_restarted(state.restart, exit_status, term_signal):
+                failed = exit_status != 0 or term_signal != 0
+                slot.move(slots.FAILED if failed else slots.EXITED, "exit")
+            else:
+                flaps = self._end_or_restart(state, slot)
+            reason = {} if process.reason is None else {"reason": process.reason}
             self._publish_of(
                 process, "exit", exit_status=exit_status, term_signal=term_signal, **reason
             )
-            if process.stopping or state.stopped or self.stopping:
-                return
-            if process.detach or not state.is_restarted_after(exit_status, term_signal):
-                state.held.add(process.instance)
-            elif self._is_well(state):
-                # The next one has to wait for what this one has left behind.
-                self._stop_process(state, process, "stop_pid")
+            if slot.state == slots.GAVE_UP:
+                self._publish_of(process, "give_up")
+            elif by_itself and slot.state == slots.STOPPING:
+                self._stop(state, process)  # the next one has to wait for what it has left behind
+            if flaps:
+                self._handle_flapping(state)
 
-    def _is_well(self, state: ProcessState) -> bool:
-        """Count an exit. A template that flaps is stopped, and may be tried again later."""
-        is_well, can_retry = state.check_flapping(self._loop.time())
-        if not is_well:
-            self._publish("flap", state.name)
-            self.stop(state)
-            if can_retry and state.flapping is not None:
-                state.retry_timer = self._loop.call_later(
-                    state.flapping.retry_in, self._retry, state
-                )
-        return is_well
+    def _end_or_restart(self, state: ProcessState, slot: Slot) -> bool:
+        """Decide what follows on an exit; whether the template flaps."""
+        now = self._loop.time()
+        slot.then = slots.PENDING
+        if slot.history is not None:
+            delay = slot.history.add(now, now - slot.started_at)
+            if delay is None:
+                slot.move(slots.GAVE_UP, "exit")
+                return False
+            slot.delay = delay
+            slot.then = slots.BACKING_OFF
+        slot.move(slots.STOPPING, "exit")
+        return not state.is_well(now)
+
+    def _handle_flapping(self, state: ProcessState) -> None:
+        self._publish("flap", state.name)
+        self.stop(state)
+        if state.may_retry and state.flapping is not None:
+            state.retry_timer = self._loop.call_later(state.flapping.retry_in, self._retry, state)
 
     def _retry(self, state: ProcessState) -> None:
         with self._lock:
@@ -207,16 +264,31 @@ class Supervisor:
             if state.retry_timer is not None:
                 self.start(state)
 
-    def _handle_gone(self, state: ProcessState, process: Process) -> None:
+    def _handle_gone(self, state: ProcessState, slot: Slot) -> None:
         with self._lock:
-            if state.slots.get(process.instance) is process:
-                del state.slots[process.instance]
+            process, slot.process = slot.process, None
+            assert process is not None
             self._tracker.uncheck(process)
+            if slot.state == slots.STOPPING:
+                self._leave(state, slot, slot.then)
+                if slot.state == slots.BACKING_OFF:
+                    slot.timer = self._loop.call_later(slot.delay, self._handle_delay, state, slot)
             self.manage(state)
-            if state.restarting and state.restarting[0] is process:
+            if state.restarting and state.restarting[0] is slot:
                 state.restarting.popleft()
                 self._restart_next(state)
             self._on_gone()
+
+    def _handle_delay(self, state: ProcessState, slot: Slot) -> None:
+        with self._lock:
+            if slot.timer is not None:  # else somebody was faster a moment ago
+                slot.timer = None
+                slot.move(slots.PENDING)
+                self.manage(state)
+
+    def _handle_kill(self, process: Process) -> None:
+        with self._lock:
+            self._publish_of(process, "kill")
 
     def _handle_closed(self, process: Process) -> None:
         with self._lock:

@@ -32,6 +32,16 @@ def open_pidfd(pid: int) -> int | None:
         return None
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a child of ours has ended, without reaping it; True where that can't be told."""
+    if not hasattr(os, "waitid"):
+        return True
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True  # somebody else has reaped it
+
+
 def group_exists(pgid: int) -> bool:
     """Whether a process group has a member, a zombie included."""
     try:
@@ -75,6 +85,25 @@ def process_table() -> Iterator[Row]:
             row = process_row(int(name))
             if row is not None:
                 yield row
+
+
+def children_of(pid: int) -> list[int]:
+    """The pids of a process's children; empty if it isn't there."""
+    try:
+        found: list[int] = []
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb", buffering=0) as file:
+                found += map(int, file.readall().split())
+    except ProcessLookupError:
+        return []
+    except FileNotFoundError:
+        if os.path.exists("/proc/self/task"):
+            if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+                return []
+            # A kernel without these files: all processes have to be looked at.
+            return [row.pid for row in process_table() if row.parent == pid]
+        raise
+    return found
 
 
 def process_row(pid: int) -> Row | None:

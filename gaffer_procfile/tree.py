@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from threading import Lock
 
 from . import system
 
@@ -16,87 +17,85 @@ if TYPE_CHECKING:
     from .system import Row
 
 MARK = "GAFFER_MARK"  # the variable that a process and all that it starts have in common
-TABLE_AGE = 0.02  # seconds; many processes that stop at once share one look
+LOOK_AGE = 0.02  # seconds; many processes that stop at once share one look at the orphans
+LOOK_SHARE = 10  # and a look that took long is good for so many times as long
 POLL_INTERVAL = 0.02  # seconds; only where there are neither pidfds nor /proc
 
 
-class ProcessTable:
-    """All processes at one moment."""
+class Orphans:
+    """The processes that have lost their parent, with their marks, at one moment.
 
-    _recent: ProcessTable | None = None
+    Whoever adopted them is their parent now: our own parent if that is the guard, or init.
+    """
 
-    def __init__(self, rows: Iterable[Row]) -> None:
-        self._taken = time.monotonic()
-        self._rows = {row.pid: row for row in rows}
-        self._children: dict[int, list[Row]] = {}
-        self._sessions: dict[int, list[Row]] = {}
-        for row in self._rows.values():
-            self._children.setdefault(row.parent, []).append(row)
-            self._sessions.setdefault(row.session, []).append(row)
-        self._marked: dict[bytes, list[Row]] | None = None
+    _recent: Orphans | None = None
+
+    def __init__(self) -> None:
+        began = time.monotonic()
+        self.rows: list[tuple[Row, bytes]] = []
+        prefix = f"{MARK}=".encode()
+        for pid in {*system.children_of(1), *system.children_of(os.getppid())} - {os.getpid()}:
+            row = system.process_row(pid)
+            if row is not None and not row.has_ended:
+                variables = system.process_environment(pid).split(b"\0")
+                marks = [name[len(prefix) :] for name in variables if name.startswith(prefix)]
+                self.rows.append((row, marks[0] if marks else b""))
+        now = time.monotonic()
+        self._good_until = now + max(LOOK_AGE, LOOK_SHARE * (now - began))
 
     @classmethod
-    def recent(cls) -> ProcessTable:
-        """A look that is TABLE_AGE old at the most."""
-        table = cls._recent
-        if table is None or time.monotonic() - table._taken > TABLE_AGE:
-            table = cls._recent = cls(system.process_table())
-        return table
-
-    def family(self, leader: int, mark: str) -> list[Row]:
-        """The live processes that `leader` started, directly or not, without itself.
-
-        They are its descendants, the members of its session, what carries its mark after its parent
-        has ended, and the descendants of all these.
-        """
-        found: dict[int, Row] = {}
-        queue = [*self._children.get(leader, ()), *self._sessions.get(leader, ())]
-        queue += self._orphans().get(mark.encode(), ())
-        while queue:
-            row = queue.pop()
-            if row.pid not in found and row.pid != leader:
-                found[row.pid] = row
-                queue += self._children.get(row.pid, ())
-        return [row for row in found.values() if not row.has_ended]
-
-    def _orphans(self) -> dict[bytes, list[Row]]:
-        """Who carries which mark, of those whose parent has ended: an adopter is their parent now."""
-        if self._marked is None:
-            self._marked = {}
-            adopters = {1, os.getppid()}
-            prefix = f"{MARK}=".encode()
-            for adopter in adopters:
-                for row in self._children.get(adopter, ()):
-                    if row.pid == os.getpid():
-                        continue
-                    for variable in system.process_environment(row.pid).split(b"\0"):
-                        if variable.startswith(prefix):
-                            mark = variable[len(prefix) :]
-                            self._marked.setdefault(mark, []).append(row)
-        return self._marked
+    def recent(cls) -> Orphans:
+        """A look that is not too old."""
+        orphans = cls._recent
+        if orphans is None or time.monotonic() > orphans._good_until:
+            orphans = cls._recent = cls()
+        return orphans
 
 
 class Tree:
-    """What a process started, itself included until it is reaped. Signalling is thread-safe."""
+    """What a process, the leader of a session, started: directly or not, wherever it has gone.
+
+    That is: its descendants, the members of its session, and what carries its mark. What was seen
+    once is known from then on, by pid and time of start. Thread-safe.
+    """
 
     def __init__(self, leader: int, mark: str) -> None:
         self._leader = leader
-        self._mark = mark
+        self._mark = mark.encode()
+        self._known: dict[int, int] = {}
+        self._lock = Lock()
 
-    def signal(self, signum: int, *, with_group: bool) -> None:
-        """Signal the processes of the tree, `with_group` those of the leader's group as well.
+    def look(self, *, leader_is_there: bool) -> list[Row]:
+        """What lives of it, without the leader. Empty where processes can't be looked at.
 
-        While the leader isn't reaped, its group is better signalled as one.
+        `leader_is_there` says that the leader isn't reaped yet: only then its number is its own.
         """
-        for row in self.members():
-            if with_group or row.group != self._leader:
-                send(row, signum)
-
-    def members(self) -> list[Row]:
-        """What lives of it, without the leader. Empty where processes can't be looked at."""
         if not system.has_process_table():
             return []
-        return ProcessTable.recent().family(self._leader, self._mark)
+        with self._lock:
+            found: dict[int, Row] = {}
+            queue = self._begin(leader_is_there)
+            while queue:
+                row = queue.pop()
+                if row.pid not in found and row.pid != self._leader:
+                    found[row.pid] = row
+                    queue += _rows(system.children_of(row.pid))
+            living = [row for row in found.values() if not row.has_ended]
+            self._known = {row.pid: row.started for row in living}
+            return living
+
+    def _begin(self, leader_is_there: bool) -> list[Row]:
+        rows = [row for row in _rows(self._known) if row.started == self._known[row.pid]]
+        if leader_is_there:
+            rows += _rows(system.children_of(self._leader))
+        for row, mark in Orphans.recent().rows:
+            if mark == self._mark or (leader_is_there and row.session == self._leader):
+                rows.append(row)
+        return rows
+
+
+def _rows(pids: Iterable[int]) -> list[Row]:
+    return [row for pid in pids if (row := system.process_row(pid)) is not None]
 
 
 def send(row: Row, signum: int) -> None:
@@ -119,7 +118,7 @@ def send(row: Row, signum: int) -> None:
 
 
 class TreeWatch:
-    """Calls `on_empty` once when nothing is left of a tree whose leader has ended.
+    """Calls `on_empty` once when nothing is left of a tree whose leader has been reaped.
 
     Members that come to light meanwhile are sent `signum`. Loop's thread only.
     """
@@ -139,7 +138,7 @@ class TreeWatch:
 
     def _look(self) -> None:
         self._timer = None
-        members = self._tree.members()
+        members = self._tree.look(leader_is_there=False)
         for row in members:
             if (row.pid, row.started) not in self._told:
                 self._told.add((row.pid, row.started))
@@ -147,14 +146,10 @@ class TreeWatch:
             self._watch(row.pid)
         if self._pidfds:
             return
-        if members or not self._is_empty():
-            # They have ended since the table was taken, or there are no pidfds.
+        if members or not (system.has_process_table() or not system.group_exists(self._leader)):
             self._timer = self._loop.call_later(POLL_INTERVAL, self._look)
         else:
             self._on_empty()
-
-    def _is_empty(self) -> bool:
-        return system.has_process_table() or not system.group_exists(self._leader)
 
     def _watch(self, pid: int) -> None:
         try:

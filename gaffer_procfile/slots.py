@@ -1,0 +1,86 @@
+"""The states of a slot, and the moves from one to another.
+
+A slot is the place of one process of a template: it keeps its number, and with it a port, while one
+process after the other runs in it. Every event of a process is published by such a move.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .loop import Cancellable
+    from .process import Process
+    from .restart import RestartHistory
+
+PENDING = "pending"  # a process is to be started as soon as it can be
+STARTING = "starting"  # it is being started
+RUNNING = "running"
+STOPPING = "stopping"  # what runs, or what has been left behind, was told to stop
+BACKING_OFF = "backing-off"  # its process has ended, the next one will be started in a while
+STOPPED = "stopped"  # by somebody who wanted it
+EXITED = "exited"  # its process ended with 0, and that was it
+FAILED = "failed"  # its process ended otherwise, and that was it
+GAVE_UP = "gave-up"  # its process ended too often
+REMOVED = "removed"  # there is no such slot any more
+
+AT_REST = (STOPPED, EXITED, FAILED, GAVE_UP)
+
+# From which state to which, and the events that tell of it; None is a move that nobody is told of.
+MOVES: dict[tuple[str, str], tuple[str | None, ...]] = {
+    (PENDING, STARTING): (None,),
+    (PENDING, STOPPED): (None,),
+    (PENDING, REMOVED): (None,),
+    (STARTING, RUNNING): ("spawn",),
+    # It can't be executed, or was told to stop before it was known whether it can.
+    (STARTING, STOPPING): (None, "exit"),
+    (STARTING, EXITED): ("exit",),
+    (STARTING, FAILED): ("exit",),
+    (STARTING, GAVE_UP): ("exit",),
+    (RUNNING, STOPPING): ("stop_pid", "reap", "exit"),
+    (RUNNING, EXITED): ("exit",),
+    (RUNNING, FAILED): ("exit",),
+    (RUNNING, GAVE_UP): ("exit",),
+    # The process ends, and then all that it has left behind.
+    (STOPPING, STOPPING): ("exit",),
+    (STOPPING, PENDING): (None,),
+    (STOPPING, BACKING_OFF): (None,),
+    (STOPPING, STOPPED): (None,),
+    (STOPPING, REMOVED): (None,),
+    (BACKING_OFF, PENDING): (None,),
+    (BACKING_OFF, STOPPED): (None,),
+    (BACKING_OFF, REMOVED): (None,),
+    **{
+        (state, to): (None,)
+        for state in AT_REST
+        # STOPPING where its process left others behind.
+        for to in (PENDING, STOPPING, STOPPED, REMOVED)
+    },
+}
+
+
+class Slot:
+    """The place of one process of a template.
+
+    `process` is there until nothing is left of it. `then` is the state that follows STOPPING.
+    """
+
+    __slots__ = ("delay", "history", "number", "process", "started_at", "state", "then", "timer")
+
+    def __init__(self, number: int, history: RestartHistory | None) -> None:
+        self.number = number
+        self.state = PENDING
+        self.then = PENDING
+        self.process: Process | None = None
+        self.started_at = 0.0
+        self.delay = 0.0  # seconds of BACKING_OFF
+        self.timer: Cancellable | None = None  # of BACKING_OFF
+        self.history = history
+
+    def __repr__(self) -> str:
+        return f"<Slot {self.number} {self.state}>"
+
+    def move(self, state: str, event: str | None = None) -> None:
+        """Go to `state`, which `event` tells of. Raises RuntimeError for a move that isn't one."""
+        if event not in MOVES.get((self.state, state), ()):
+            raise RuntimeError(f"{self!r} can't become {state} by {event}")
+        self.state = state
