@@ -37,7 +37,9 @@ _PASSED_ON = (
     signal.SIGTSTP,
     signal.SIGCONT,
 )
-_FROM_KERNEL = 0x80  # si_code SI_KERNEL: a terminal's signal, which the whole group has got
+# What the keys of a terminal, and its window, send to the whole group: gaffer has got it as well.
+_FROM_KEYS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
+_FROM_KERNEL = 0x80  # si_code SI_KERNEL
 
 
 class Guarded:
@@ -117,7 +119,7 @@ def _pass_signals_on(guard: int, status_reader: int, watched: Iterable[int]) -> 
             if guard in _reap():
                 _end_as(os.read(status_reader, 4))
             continue
-        if found.si_code != _FROM_KERNEL:
+        if found.si_code != _FROM_KERNEL or found.si_signo not in _FROM_KEYS:
             target.send(found.si_signo)
         if found.si_signo == signal.SIGTSTP:
             os.kill(os.getpid(), signal.SIGSTOP)  # our shell waits for us to stop, not for gaffer

@@ -272,8 +272,8 @@ class Process:
             code = self._popen.poll()
             if code is None:
                 return False
-            is_left = (
-                bool(others) or (not system.has_process_table() and system.group_exists(self.pid))
+            is_left = bool(others) or (
+                not system.has_process_table() and system.group_exists(self.pid)
             )
             self._tree_is_left = is_left and not self.detach
             self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)

@@ -20,6 +20,7 @@ import pytest
 from conftest import DEADLINE, LOOK_INTERVAL
 
 import gaffer_procfile
+from gaffer_procfile import system
 
 PACKAGE_ROOT = str(Path(gaffer_procfile.__file__).parent.parent)
 GAFFER = (sys.executable, "-m", "gaffer_procfile")
@@ -63,6 +64,25 @@ class Running:
         self._fd = fd
         self._taken = 0  # characters of `text` that `read_until` has passed
         self._ended = False
+
+    @property
+    def gaffer(self) -> psutil.Process:
+        """Gaffer proper: the first child of the guard, which is the outer process's only one."""
+        outer = psutil.Process(self.pid)
+        if not system.has_subreaper():
+            return outer
+        found: list[psutil.Process] = []
+
+        def look() -> bool:
+            found[:] = [child for guard in outer.children() for child in guard.children()]
+            return bool(found)
+
+        wait_until(look, "gaffer proper")
+        return min(found, key=lambda child: child.create_time())
+
+    def processes(self) -> list[psutil.Process]:
+        """What gaffer has started."""
+        return self.gaffer.children(recursive=True)
 
     def read_until(self, pattern: str, deadline: float = DEADLINE) -> re.Match[str]:
         """Read on to the first match of `pattern` behind the last one."""

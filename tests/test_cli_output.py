@@ -11,7 +11,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from cli import MakeProject, Project, Running, wait_until
 from cli import project as project
@@ -321,7 +320,7 @@ def test_ctrl_c_works_though_nobody_reads(project: MakeProject) -> None:
 
 def test_another_ctrl_c_does_not_wait_for_the_reader(project: MakeProject) -> None:
     running = stalled(project(FLOOD))
-    children = psutil.Process(running.pid).children(recursive=True)
+    children = running.processes()
     assert children
     running.signal(signal.SIGINT)
     wait_until(lambda: not any(child.is_running() for child in children), "the processes' end")

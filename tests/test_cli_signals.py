@@ -88,7 +88,7 @@ def test_the_shell_sees_130(project: MakeProject) -> None:
 def test_grandchildren_end_too(project: MakeProject) -> None:
     made = project({"Procfile": "web: sleep 600 & sleep 600 & echo ready; wait\n"})
     running = started(made, count=1)
-    tree = psutil.Process(running.pid).children(recursive=True)
+    tree = running.processes()
     assert len(tree) == 3
     running.signal(signal.SIGTERM)
     assert running.wait() == -signal.SIGTERM

@@ -9,7 +9,6 @@ import struct
 import termios
 import time
 
-import psutil
 import pytest
 from cli import MakeProject, Running, wait_until
 from cli import project as project
@@ -145,8 +144,9 @@ def test_ctrl_s_holds_it_and_ctrl_q_goes_on(project: MakeProject) -> None:
     running = made.spawn("start", *PLAIN, pty=True)
     running.read_until(r"\| 100\r")
     running.send(b"\x13")
+    gaffer = running.gaffer
     running.signal(signal.SIGINT)  # Ctrl-C from the terminal would let it go on
-    wait_until(lambda: not psutil.Process(running.pid).children(), "an end that nobody reads of")
+    wait_until(lambda: not gaffer.children(), "an end that nobody reads of")
     running.send(b"\x11")
     assert running.wait() == -signal.SIGINT
     numbers = [int(n) for n in re.findall(r"\| (\d+)\r", running.text)]

@@ -13,7 +13,6 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-import psutil
 import pytest
 from cli import MakeProject, Running, wait_until
 from cli import project as project
@@ -155,7 +154,7 @@ def test_a_hundred_megabytes_in_one_line(project: MakeProject) -> None:
     ) as count:
         os.close(reader)
         running = made.spawn("start", "-q", "--no-prefix", stdout=writer)
-        web = psutil.Process(running.pid)
+        web = running.gaffer
         wait_until(lambda: [it.name() for it in web.children()] == ["sleep"], "all to be written")
         memory = web.memory_info().rss
         running.signal(signal.SIGTERM)
@@ -246,7 +245,7 @@ def test_a_reader_that_pauses_costs_no_memory_and_no_line(project: MakeProject) 
     )
     running = made.spawn("start", *PLAIN, "-t", "30")
     running.read_until(r"\| 100$")
-    gaffer = psutil.Process(running.pid)
+    gaffer = running.gaffer
     before = gaffer.memory_info().rss
     wait_until(lambda: len(gaffer.children()) < 2, "an exit that is noticed though nobody reads")
     assert gaffer.memory_info().rss - before < 4 * 1024 * 1024

@@ -110,5 +110,5 @@ def test_the_pid_of_a_process_that_was_reaped_is_never_signalled(
         patch.setattr(os, "kill", refuse)
         patch.setattr(os, "killpg", refuse)
         process.kill(signal.SIGTERM)
-        process.kill(signal.SIGTERM, group=True)
+        process.kill(signal.SIGTERM, tree=True)
         process.stop()

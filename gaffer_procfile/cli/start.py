@@ -83,6 +83,7 @@ class Run:
         self._guarded = guarded
         self._stop_timeout = stop_timeout
         self._broken: OSError | None = None
+        self._had_terminal = os.isatty(STDOUT)
         self._manager = Manager(_event_loop())
         prefixes = make_prefixes(args, plan)
         self._console = make_console(args, plan, prefixes, self._handle_broken_output)
@@ -140,7 +141,8 @@ class Run:
             end_by(self._signals.received)  # before the output: a terminal that hangs up ends both
         if self._broken is not None:
             if self._broken.errno == errno.EPIPE:
-                end_by(signal.SIGPIPE)  # as any program does whose reader has gone
+                # As any program does whose terminal, or whose reader, has gone.
+                end_by(signal.SIGHUP if self._had_terminal else signal.SIGPIPE)
             complain(f"can't write to standard output: {self._broken.strerror}")
             return 1
         return self._policy.status or 0
