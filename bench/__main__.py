@@ -9,7 +9,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import crowd, latency, memory, pressure, startup, throughput
+from bench import (
+    crowd,
+    idle,
+    latency,
+    memory,
+    pressure,
+    spawning,
+    startup,
+    survivors,
+    throughput,
+)
 from bench.contestants import Contestants, compile_all, installed, on_path
 from bench.measure import BenchError, adopt_orphans
 from bench.report import Row, table
@@ -21,6 +31,9 @@ FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
     "latency": latency.rows,
     "pressure": pressure.rows,
     "crowd": crowd.rows,
+    "spawning": spawning.rows,
+    "idle": idle.rows,
+    "survivors": survivors.rows,
 }
 
 
@@ -28,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("family", nargs="*", metavar="FAMILY", help=f"of {', '.join(FAMILIES)}")
     parser.add_argument("--pairs", type=int, default=21, help="measurements of each (21)")
+    parser.add_argument("--rounds", type=int, default=60, help="of killing gaffer (60)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of idling (10)")
     parser.add_argument("--gaffer", help="another gaffer, say that of an older checkout's venv")
     return parser
 
@@ -45,14 +60,16 @@ def main() -> int:
     families = arguments.family or list(FAMILIES)
     if unknown := set(families) - set(FAMILIES):
         parser().error(f"no such family: {', '.join(sorted(unknown))}")
-    if arguments.pairs < 1:
-        parser().error("--pairs: at least 1")
+    if min(arguments.pairs, arguments.rounds) < 1:
+        parser().error("--pairs and --rounds: at least 1")
     try:
         contestants = Contestants(
             gaffer=shlex.split(arguments.gaffer) if arguments.gaffer else installed("gaffer"),
             honcho=installed("honcho"),
             concurrently=on_path("concurrently"),
             pairs=arguments.pairs,
+            rounds=arguments.rounds,
+            seconds=arguments.seconds,
         )
         compile_all()
         adopt_orphans()

@@ -15,7 +15,8 @@ from bench.measure import BenchError
 
 @dataclass(frozen=True)
 class Contestants:
-    """Commands, each without its arguments, and how many pairs to measure of each figure.
+    """Commands, each without its arguments, and how much to measure: pairs of each figure, rounds
+    of killing, seconds of idling.
 
     `concurrently` is None where it isn't installed: it comes from another registry.
     """
@@ -24,6 +25,8 @@ class Contestants:
     honcho: list[str]
     concurrently: list[str] | None
     pairs: int
+    rounds: int
+    seconds: float
 
 
 def installed(name: str) -> list[str]:

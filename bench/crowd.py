@@ -61,4 +61,4 @@ def measure(command: Sequence[str], directory: Path) -> Cost:
                     next_of[name] += 1
             if not start and len(next_of) == PROCESSES:
                 start = run.cpu()
-        return Cost(start, run.cpu(), run.resident())
+        return Cost(start, run.cpu(), run.memory())

@@ -117,6 +117,10 @@ class Run:
             raise self.error(f"not done within {DEADLINE:g} s")
         return os.read(descriptor, 65536)
 
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.perf_counter() - self.started
+
     def wait_for(self, marker: bytes, count: int = 1) -> float:
         """Read stdout up to the `count`th line with `marker`; the seconds since the start."""
         while True:
@@ -140,16 +144,27 @@ class Run:
             raise self.error(f"ended with {status}")
         return now - self.started
 
-    def resident(self) -> int:
-        """Bytes of memory that the program itself, without its children, has resident now."""
-        size: int = psutil.Process(self.process.pid).memory_info().rss
-        return size
+    def own(self) -> list[psutil.Process]:
+        """The program itself and those it forked to be more of itself, parents first.
+
+        They have its command line still; what it starts for its user has another.
+        """
+        program = psutil.Process(self.process.pid)
+        command = _command_line(program)
+        forks = program.children(recursive=True)
+        return [program, *(fork for fork in forks if _command_line(fork) == command)]
+
+    def memory(self) -> int:
+        """Bytes that the program itself has resident now; what several share counts once."""
+        return sum(_memory(process) for process in self.own())
 
     def cpu(self) -> float:
         """Seconds of CPU that the program itself, without its children, has taken so far."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        seconds: float = times.user + times.system
-        return seconds
+        return sum(sum(process.cpu_times()[:2]) for process in self.own())
+
+    def wakeups(self) -> int:
+        """How often the program itself has gone to sleep so far: idle, once for each wake-up."""
+        return sum(process.num_ctx_switches().voluntary for process in self.own())
 
     def descendants(self) -> list[psutil.Process]:
         """All that runs because of this run, wherever in the process tree it has got to."""
@@ -177,6 +192,20 @@ class Run:
         self.process.wait()
         if self.process.stdout is not None:
             self.process.stdout.close()
+        _reap_orphans()
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has ended meanwhile
+        return []
+
+
+def _memory(process: psutil.Process) -> int:
+    full = process.memory_full_info()
+    size: int = getattr(full, "pss", full.rss)  # Linux knows the proportional size
+    return size
 
 
 def _has_tag(process: psutil.Process, tag: str) -> bool:
@@ -202,6 +231,13 @@ def _reap(pid: int) -> None:
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
         time.sleep(0.001)
+
+
+def _reap_orphans() -> None:
+    """Take the statuses of those that became our children and have ended."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 @contextlib.contextmanager

@@ -29,4 +29,4 @@ def resident(command: Sequence[str], directory: Path) -> float:
     """Megabytes (10**6 bytes) once every child has spoken."""
     with running(command, directory) as run:
         run.wait_for(MARKER, CHILDREN)
-        return run.resident() / 1e6
+        return run.memory() / 1e6

@@ -30,11 +30,11 @@ def growth(command: Sequence[str], work: Flood) -> float:
     """Megabytes (10**6 bytes) from before the first line to the most of the time without a reader."""
     with running(command, work.directory) as run:
         run.wait_for(MARKER, len(NAMES))
-        before = most = run.resident()
+        before = most = run.memory()
         with held(work.directory / START):
             for _ in range(round(STOPPED / STEP)):
                 time.sleep(STEP)
-                most = max(most, run.resident())
+                most = max(most, run.memory())
             with (work.directory / "out").open("wb") as out:
                 while chunk := run.read():
                     out.write(chunk)

@@ -16,6 +16,27 @@ if TYPE_CHECKING:
     from .loop import Loop
 
 
+SPARE_DESCRIPTORS = 16  # what is to be stopped has to be looked at first, and that takes some
+
+
+def is_scarce(fd: int) -> bool:
+    """Whether `fd`, opened just now, is one of the last that there are: they are to be left alone."""
+    limit = os.sysconf("SC_OPEN_MAX")  # -1: there is none
+    return 0 <= limit <= fd + SPARE_DESCRIPTORS
+
+
+def open_end(pid: int) -> int | None:
+    """A descriptor that becomes readable when `pid` ends; None where there is none to be had.
+
+    Raises ProcessLookupError.
+    """
+    fd = system.open_pidfd(pid)
+    if fd is not None and is_scarce(fd):
+        os.close(fd)
+        return None
+    return fd
+
+
 class ChildWatch:
     """Calls `check` until it returns True: when the child has ended, it reaps it.
 
@@ -29,7 +50,7 @@ class ChildWatch:
         self._fd: int | None = None
         self._sigchld: _SigchldWatch | None = None
         try:
-            self._fd = system.open_pidfd(pid)
+            self._fd = open_end(pid)
         except ProcessLookupError:
             # Where SIGCHLD is ignored the kernel reaps by itself, and here it has done so already.
             loop.call_soon(check)

@@ -49,7 +49,9 @@ class Manager:
     `name`: `create`, `start`, `update`, `delete`, `stop` and `flap` of a template, `spawn`, `reap`,
     `stop_pid` and `exit` of a process, with its `pid` (the manager's id), `os_pid` and `instance`.
     Each is also published as `proc.<name>.<event>`. An exit has `exit_status` and `term_signal`
-    (0 where it wasn't one), and a `reason` where the command couldn't be executed.
+    (0 where it wasn't one), a `reason` where the command couldn't be executed, and `then`: the state
+    that follows (see `slots`; `pending` and `backing-off` are a restart, the latter after `delay`
+    seconds). `kill` tells of SIGKILL after the stop timeout, `give_up` of the end of restarts.
     """
 
     def __init__(self, loop: Any = None) -> None:
@@ -290,9 +292,11 @@ class Manager:
             self._report_restart()
 
     def start_process(self, name: str) -> None:
-        """Start a template: all its processes that don't run."""
+        """Start a template: all its processes that don't run. Past exits are forgiven."""
         with self._lock:
-            self._supervisor.start(self._state(name))
+            state = self._state(name)
+            state.forgive()
+            self._supervisor.start(state)
 
     def stop_process(self, name_or_id: str | int) -> None:
         """Stop a template, or the one process with this id; either stays stopped until it is started."""

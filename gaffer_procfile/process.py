@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -9,7 +10,7 @@ from threading import Lock
 
 from . import system
 from .events import EventEmitter
-from .exits import ChildWatch
+from .exits import ChildWatch, is_scarce
 from .loop import adapt
 from .pipes import InputPipe, OutputPipe
 from .plumbing import Plumbing
@@ -215,6 +216,10 @@ class Process:
                 pty=self._pty,
                 tty=self._tty,
             )
+            if is_scarce(max(plumbing.stdio)):
+                plumbing.close_theirs()
+                plumbing.close_ours()
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         except OSError as error:
             self._loop.call_soon_threadsafe(self._handle_failure, describe_failure(error))
             return

@@ -33,7 +33,6 @@ MOVES: dict[tuple[str, str], tuple[str | None, ...]] = {
     (STARTING, RUNNING): ("spawn",),
     # It can't be executed, or was told to stop before it was known whether it can.
     (STARTING, STOPPING): (None, "exit"),
-    (STARTING, EXITED): ("exit",),
     (STARTING, FAILED): ("exit",),
     (STARTING, GAVE_UP): ("exit",),
     (RUNNING, STOPPING): ("stop_pid", "reap", "exit"),
@@ -49,12 +48,9 @@ MOVES: dict[tuple[str, str], tuple[str | None, ...]] = {
     (BACKING_OFF, PENDING): (None,),
     (BACKING_OFF, STOPPED): (None,),
     (BACKING_OFF, REMOVED): (None,),
-    **{
-        (state, to): (None,)
-        for state in AT_REST
-        # STOPPING where its process left others behind.
-        for to in (PENDING, STOPPING, STOPPED, REMOVED)
-    },
+    **{(state, to): (None,) for state in AT_REST for to in (PENDING, STOPPED, REMOVED)},
+    # Its process has left others behind.
+    **{(state, STOPPING): (None,) for state in (EXITED, FAILED, GAVE_UP)},
 }
 
 

@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 import re
-import shlex
 import subprocess
 from threading import Lock
 
@@ -35,15 +34,26 @@ def split_args(args: str | Sequence[str] | None) -> list[str]:
     """Arguments as a list; a string is split as a shell splits words."""
     if args is None:
         return []
-    return shlex.split(args) if isinstance(args, str) else list(args)
+    return _split(args) if isinstance(args, str) else list(args)
 
 
 def command_line(cmd: str, args: Sequence[str], env: Mapping[str, str], shell: bool) -> list[str]:
     """The words to execute. `$NAME` is replaced from `env`, but for a shell, which does it itself."""
     if shell:
-        words = " ".join([cmd, *(shlex.quote(arg) for arg in args)])
-        return ["/bin/sh", "-c", words]
-    return [expand(word, env) for word in [*shlex.split(cmd), *args]]
+        return ["/bin/sh", "-c", f"{cmd} {_quote(args)}" if args else cmd]
+    return [expand(word, env) for word in [*_split(cmd), *args]]
+
+
+def _split(text: str) -> list[str]:
+    import shlex  # a Procfile's commands need neither this nor the next one
+
+    return shlex.split(text)
+
+
+def _quote(words: Sequence[str]) -> str:
+    import shlex
+
+    return shlex.join(words)
 
 
 def expand(word: str, env: Mapping[str, str]) -> str:

@@ -79,15 +79,15 @@ class Supervisor:
             if slot.number > state.numprocesses:
                 self._end(state, slot, "reap", slots.REMOVED)
 
-    def stop(self, state: ProcessState) -> None:
-        """Stop all of a template."""
+    def stop(self, state: ProcessState, *, spare_detached: bool = False) -> None:
+        """Stop all of a template, or all but what is detached."""
         self._cancel_retry(state)
         state.restarting.clear()
         if not state.stopped:
             state.stopped = True
             self._publish("stop", state.name)
         for slot in list(state.slots.values()):
-            if not (self.stopping and slot.process is not None and slot.process.detach):
+            if not (spare_detached and slot.process is not None and slot.process.detach):
                 self._end(state, slot, "stop_pid", slots.STOPPED)
 
     def stop_one(self, state: ProcessState, process: Process) -> None:
@@ -98,7 +98,7 @@ class Supervisor:
         """Stop everything but what is detached; `on_done()` is called when all of it has been told."""
         self.stopping = True
         for state in states:
-            self.stop(state)
+            self.stop(state, spare_detached=True)
 
         def let_go() -> None:
             for process in list(self.unclosed.values()):
@@ -109,6 +109,8 @@ class Supervisor:
 
     def restart(self, state: ProcessState) -> None:
         """Replace the processes one after the other, each when the one before has its successor."""
+        if self.stopping:
+            return  # there would be no successor
         state.forgive()
         state.restarting = deque(
             slot for slot in state.slots.values() if slot.state == slots.RUNNING
@@ -227,9 +229,17 @@ class Supervisor:
                 slot.move(slots.FAILED if failed else slots.EXITED, "exit")
             else:
                 flaps = self._end_or_restart(state, slot)
-            reason = {} if process.reason is None else {"reason": process.reason}
+            details: dict[str, Any] = {} if process.reason is None else {"reason": process.reason}
+            then = slot.then if slot.state == slots.STOPPING else slot.state
+            if then == slots.BACKING_OFF:
+                details["delay"] = slot.delay
             self._publish_of(
-                process, "exit", exit_status=exit_status, term_signal=term_signal, **reason
+                process,
+                "exit",
+                exit_status=exit_status,
+                term_signal=term_signal,
+                then="stopped" if flaps else then,
+                **details,
             )
             if slot.state == slots.GAVE_UP:
                 self._publish_of(process, "give_up")

@@ -1,12 +1,13 @@
 """What this platform can do, and what stands in where it can't.
 
-The only module that asks. `GAFFER_WITHOUT=pidfd,proc,prctl` takes features away, so that the
-ways without them are tested where they are not needed.
+The only module that asks. `GAFFER_WITHOUT=pidfd,proc,prctl,nowait,epoll` takes features away, so
+that the ways without them are tested where they are not needed.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import sys
 
 TYPE_CHECKING = False
@@ -137,3 +138,13 @@ def become_subreaper() -> None:
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def has_nowait_writes() -> bool:
+    """Whether a write to a pipe can be told not to wait (RWF_NOWAIT)."""
+    return hasattr(os, "RWF_NOWAIT") and "nowait" not in _WITHOUT
+
+
+def open_epoll() -> select.epoll | None:
+    """An epoll object; None where there is no such thing."""
+    return select.epoll() if hasattr(select, "epoll") and "epoll" not in _WITHOUT else None

@@ -8,6 +8,7 @@ import time
 from threading import Lock
 
 from . import system
+from .exits import open_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ POLL_INTERVAL = 0.02  # seconds; only where there are neither pidfds nor /proc
 class Orphans:
     """The processes that have lost their parent, with their marks, at one moment.
 
-    Whoever adopted them is their parent now: our own parent if that is the guard, or init.
+    Who has adopted them is one of our own ancestors: the guard, another subreaper (the manager of a
+    user's session, say), or init.
     """
 
     _recent: Orphans | None = None
@@ -34,7 +36,7 @@ class Orphans:
         began = time.monotonic()
         self.rows: list[tuple[Row, bytes]] = []
         prefix = f"{MARK}=".encode()
-        for pid in {*system.children_of(1), *system.children_of(os.getppid())} - {os.getpid()}:
+        for pid in _children_of_ancestors():
             row = system.process_row(pid)
             if row is not None and not row.has_ended:
                 variables = system.process_environment(pid).split(b"\0")
@@ -50,6 +52,16 @@ class Orphans:
         if orphans is None or time.monotonic() > orphans._good_until:
             orphans = cls._recent = cls()
         return orphans
+
+
+def _children_of_ancestors() -> set[int]:
+    """The children of all our ancestors, without ourselves."""
+    children: set[int] = set()
+    ancestor = system.process_row(os.getppid())
+    while ancestor is not None:
+        children.update(system.children_of(ancestor.pid))
+        ancestor = system.process_row(ancestor.parent)
+    return children - {os.getpid()}
 
 
 class Tree:
@@ -153,7 +165,7 @@ class TreeWatch:
 
     def _watch(self, pid: int) -> None:
         try:
-            fd = system.open_pidfd(pid)
+            fd = open_end(pid)
         except ProcessLookupError:
             return
         if fd is not None:

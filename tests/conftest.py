@@ -6,6 +6,7 @@ import gc
 import importlib.util
 import os
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from gaffer_procfile import system
 from gaffer_procfile.loop import adapt
 from gaffer_procfile.loop.selector import SelectorLoop
 from gaffer_procfile.manager import Manager
@@ -283,12 +285,13 @@ def session_members(leader: int) -> list[int]:
     return found
 
 
-def marked_processes(mark: str) -> list[psutil.Process]:
-    """The living processes, other than this one, that carry `mark` in their environment."""
+def marked_processes(mark: str, before: set[int]) -> list[psutil.Process]:
+    """The living processes that weren't there `before` and carry `mark` in their environment."""
     found = []
-    for process in psutil.process_iter():
+    for pid in set(psutil.pids()) - before:
         try:
-            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+            process = psutil.Process(pid)
+            if process.environ().get(MARK) == mark:
                 found.append(process)
         except (psutil.Error, OSError):
             continue  # gone meanwhile, or another user's
@@ -296,11 +299,12 @@ def marked_processes(mark: str) -> list[psutil.Process]:
 
 
 def zombies() -> list[int]:
-    return [
-        child.pid
-        for child in psutil.Process().children()
-        if child.is_running() and child.status() == psutil.STATUS_ZOMBIE
-    ]
+    """Our children that have ended and were not reaped."""
+    if sys.platform == "linux":
+        rows = map(system.process_row, system.children_of(os.getpid()))
+        return [row.pid for row in rows if row is not None and row.has_ended]
+    children = psutil.Process().children()
+    return [child.pid for child in children if child.status() == psutil.STATUS_ZOMBIE]
 
 
 @pytest.fixture(autouse=True)
@@ -308,9 +312,12 @@ def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Fail the test that leaves a process running or a child unreaped. The value is its mark."""
     mark = uuid.uuid4().hex
     monkeypatch.setenv(MARK, mark)
+    before = set(
+        psutil.pids()
+    )  # to look at all of them after each test would take half of its time
     yield mark
     end = time.monotonic() + GRACE
-    while (left := marked_processes(mark)) and time.monotonic() < end:
+    while (left := marked_processes(mark, before)) and time.monotonic() < end:
         time.sleep(LOOK_INTERVAL)  # they may be nobody's children: there is nothing to wait for
     names = [f"{process.pid} {process.name()}" for process in left]
     for process in left:

@@ -56,6 +56,9 @@ def test_what_cannot_be_written_is_one_warning(project: MakeProject, kind: str) 
     result = made.run("start", "-q", "--no-prefix", "--log-dir", "log")
     assert (result.status, result.stdout) == (3, "1\n2\n3\n")
     assert result.stderr == f"gaffer: no more log files in log: {reason}\n"
+    told = made.run("start", "--no-timestamps", "--log-dir", "log")
+    assert (told.status, told.stderr) == (3, "")
+    assert told.lines.count(f"gaffer | no more log files in log: {reason}") == 1
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_every_line_has_a_time_and_a_name_in_one_column(project: MakeProject) ->
     assert re.fullmatch(r"long-worker-name\.1 started \(pid \d+\)", system[1])
     assert system[2:] == [
         "web.1 exited with status 0",
-        "stopping the others because web.1 exited with status 0",
+        "stopping the others because web.1 has ended (--exit-policy first)",
         "long-worker-name.1 stopped",
     ]
     assert set(texts) == {"web.1", "gaffer"}

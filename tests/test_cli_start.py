@@ -224,7 +224,7 @@ def test_the_exit_status_is_that_of_the_first_that_failed(
 def test_a_line_says_who_ended_it(project: MakeProject) -> None:
     result = project({"Procfile": "web: exit 3\nworker: exec sleep 60\n"}).run("start")
     assert "web.1 exited with status 3" in result.stdout
-    assert re.search(r"stopping .*because web\.1 exited with status 3", result.stdout), result
+    assert re.search(r"stopping .*because web\.1 has ended \(--exit-policy first\)", result.stdout), result
     assert "worker.1 stopped" in result.stdout
 
 
@@ -290,7 +290,7 @@ def test_a_thousand_entries(project: MakeProject) -> None:
     refused = made.run("start")
     assert refused.status == 1
     assert "--port-step" in refused.error()
-    result = made.run("start", "--port-step", "10", timeout=60)
+    result = made.run("start", "--port-step", "10", "--exit-policy", "all", timeout=60)
     assert result.status == 0, result
     started = set(re.findall(r"(p\d+\.1) started", result.stdout))
     assert started == {f"p{n}.1" for n in range(1000)}

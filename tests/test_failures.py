@@ -104,6 +104,6 @@ def test_in_json_it_is_events(project: MakeProject) -> None:
     values: list[dict[str, Any]] = [
         json.loads(line) for line in made.run("start", "--json").stdout.splitlines()
     ]
-    told = [value["message"] for value in values if value.get("event") == "failure"]
-    assert re.fullmatch(r"web\.1 exited with status 5 after \d\.\d s", told[0])
-    assert told[-1] == "    bye"
+    [told] = [value for value in values if value.get("event") == "failure"]
+    assert re.fullmatch(r"web\.1 exited with status 5 after \d\.\d s", told["message"])
+    assert (told["process"], told["status"], told["last_lines"]) == ("web.1", 5, ["bye"])

@@ -99,6 +99,24 @@ def test_cancelling_a_timer_that_fired_is_no_error(loop_driver: LoopDriver) -> N
     assert fired == [1]
 
 
+def test_a_timer_cancelled_by_one_due_before_it_does_not_fire() -> None:
+    loop = SelectorLoop()
+    fired: list[str] = []
+    loop.call_later(0, lambda: second.cancel())
+    second = loop.call_later(0, fired.append, "second")
+    loop.run()
+    assert fired == []
+
+
+def test_cancelled_timers_do_not_keep_a_selector_loop_running() -> None:
+    loop = SelectorLoop()
+    for delay in (3 * DEADLINE, 2 * DEADLINE, 4 * DEADLINE):
+        loop.call_later(delay, pytest.fail, "a cancelled timer fired").cancel()
+    began = time.monotonic()
+    loop.run()
+    assert time.monotonic() - began < DEADLINE
+
+
 def test_reader_and_writer_of_one_descriptor(
     loop_driver: LoopDriver, pair: tuple[socket.socket, socket.socket]
 ) -> None:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
         """A form in which the output is shown or kept: the screen, JSON, log files."""
 
         def open(self, source: Source) -> Stream: ...
-        def say(self, text: str, event: str, details: dict[str, Any]) -> object: ...
+        def say(
+            self, text: str, event: str, details: dict[str, Any], last_lines: Sequence[bytes]
+        ) -> object: ...
         def finish(self) -> object: ...
 
     MakeView = Callable[[Loop, Callable[[bytes], object]], View]
@@ -134,16 +136,23 @@ class ConsoleOutput:
         """Write what is left, waiting for the reader; for when the loop has ended."""
         self._writer.finish()
 
-    def say(self, text: str, event: str = "notice", details: dict[str, Any] | None = None) -> None:
-        """Write a line of gaffer's own, about `event`."""
+    def say(
+        self,
+        text: str,
+        event: str = "notice",
+        details: dict[str, Any] | None = None,
+        last_lines: Sequence[bytes] = (),
+    ) -> None:
+        """Write a line of gaffer's own, about `event`, and the last lines that a process wrote."""
         if self._secrets:
             data = text.encode("utf-8", "surrogateescape")
             redactor = Redactor(self._secrets)
             text = (redactor.feed(data) + redactor.end()).decode("utf-8", "surrogateescape")
-        if not self._quiet:
-            self._view.say(text, event, details or {})
+        views = [] if self._quiet else [self._view]
         if self._logs is not None:
-            self._logs.say(text, event, details or {})
+            views.append(self._logs)
+        for view in views:
+            view.say(text, event, details or {}, last_lines)
 
     def tail(self, id: int, count: int) -> list[bytes]:
         """The last lines that a process wrote; until its exit has been told."""
@@ -185,6 +194,7 @@ class ConsoleOutput:
         else:
             state = self._manager.get_process_state(event["name"])
             text = f"{name} {describe(event, state.cmd if state else '')}"
+            text += _what_follows(event)
         self.say(text, "exit", self._details(event))
         self._tails.pop(event["pid"], None)
 
@@ -216,3 +226,13 @@ class ConsoleOutput:
                 flow.process.pause_reading()
             else:
                 flow.process.resume_reading()
+
+
+def _what_follows(event: dict[str, Any]) -> str:
+    if event["then"] == "backing-off":
+        return f", starting it again in {event['delay']:.1f} s"
+    if event["then"] == "pending":
+        return ", starting it again"
+    if event["then"] == "gave-up":
+        return ", giving up"
+    return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from .exit_policy import WILL_RESTART
 from .outcome import describe, shell_status
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .console import ConsoleOutput
 
 LINES = 20
+SAME_MOMENT = 0.001  # seconds; two that end in it may have ended in either order
 
 
 class FailureReport:
@@ -29,7 +31,7 @@ class FailureReport:
         self._started: dict[int, float] = {}
         self._told_to_stop: set[int] = set()
         self._stopped_after: list[str] = []
-        self._failures: list[tuple[str, list[bytes]]] = []
+        self._failures: list[_Failure] = []
 
     def start(self, _loop: Any, manager: Manager) -> None:
         self._manager = manager
@@ -50,29 +52,45 @@ class FailureReport:
             self._stopped_after.append(self._display(event["name"], event["instance"]))
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
+        now = time.monotonic()
         started = self._started.pop(event["pid"], None)
-        if event["pid"] in self._told_to_stop or shell_status(event) == 0:
+        if event["pid"] in self._told_to_stop:
             self._told_to_stop.discard(event["pid"])
+            return
+        if shell_status(event) == 0 or event["then"] in WILL_RESTART:
             return
         state = self._manager.get_process_state(event["name"])
         name = self._display(event["name"], event["instance"])
         text = f"{name} {describe(event, state.cmd if state else '')}"
         if started is not None:
-            text += f" after {time.monotonic() - started:.1f} s"
-        self._failures.append((text, self._console.tail(event["pid"], LINES)))
+            text += f" after {now - started:.1f} s"
+        if event["then"] == "gave-up":
+            text += ", once too often to be restarted"
+        if self._failures and now - self._failures[-1].at < SAME_MOMENT:
+            text += ", within a millisecond of the one before"
+        lines = self._console.tail(event["pid"], LINES)
+        details = {"process": name, "status": shell_status(event)}
+        self._failures.append(_Failure(now, text, lines, details))
 
     def stop(self) -> None:
-        for index, (text, lines) in enumerate(self._failures):
+        for index, failure in enumerate(self._failures):
+            text = failure.text
             if index == 0 and self._stopped_after:
                 verb = "was" if len(self._stopped_after) == 1 else "were"
                 text += f"; {_list(self._stopped_after)} {verb} stopped because of it"
-            self._console.say(text, "failure")
-            if lines:
-                self._console.say(
-                    "its last lines:" if len(lines) > 1 else "its last line:", "failure"
-                )
-            for line in lines:
-                self._console.say(f"    {line.decode('utf-8', 'surrogateescape')}", "failure")
+            self._console.say(text, "failure", failure.details, failure.lines)
+
+
+class _Failure:
+    """One process that failed: when, in words, its last lines, and what a program wants to know."""
+
+    __slots__ = ("at", "details", "lines", "text")
+
+    def __init__(self, at: float, text: str, lines: list[bytes], details: dict[str, Any]) -> None:
+        self.at = at
+        self.text = text
+        self.lines = lines
+        self.details = details
 
 
 def _list(names: list[str]) -> str:

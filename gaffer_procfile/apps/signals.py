@@ -20,7 +20,7 @@ SAME_ACTION = 0.2  # seconds; within this, two signals are one keypress or one `
 
 
 class Signals:
-    """Stops the manager on SIGINT, SIGTERM and SIGHUP; a second one doesn't wait for the processes.
+    """Stops the manager on SIGINT, SIGTERM, SIGHUP and SIGQUIT; a second one doesn't wait for it.
 
     `received` is the first of them, None until then: whoever runs the manager ends by it in the end.
     A SIGHUP that was ignored (nohup) stays ignored.
@@ -35,7 +35,7 @@ class Signals:
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
         self._manager = manager
-        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
                 self._handle(signum, self._handle_end)
         self._handle(signal.SIGTSTP, self._handle_halt)
@@ -56,15 +56,18 @@ class Signals:
 
     def _handle_end(self, signum: int) -> None:
         now = self._loop.time()
+        if self.received is not None and now - self._last < SAME_ACTION:
+            return
+        self._last = now
+        name = "Ctrl-C" if signum == signal.SIGINT else signal_name(signum)
         if self.received is None:
             self.received = signum
-            name = "Ctrl-C" if signum == signal.SIGINT else signal_name(signum)
+        if self._manager.stopping:
+            self._say(f"{name}: killing what is left")
+            self._manager.kill()
+        else:
             self._say(f"{name}: stopping")
             self._manager.stop()
-        elif now - self._last > SAME_ACTION:
-            self._say("not waiting any longer: killing what is left")
-            self._manager.kill()
-        self._last = now
 
     def _handle_halt(self, _signum: int) -> None:
         self._signal_all(signal.SIGSTOP)

@@ -46,6 +46,8 @@ The exit status of start is that of the first process that failed; 0 if none did
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `gaffer` with the arguments `argv` (default: the command line's); the exit status."""
     open_missing()
+    # Ignored, as it may be inherited, it would take the statuses of our processes away.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except GafferError as error:

@@ -113,6 +113,20 @@ OUTPUT = (
 
 START = (
     Option(
+        "--exit-policy",
+        choices=("first", "failure", "all", "never"),
+        help="what ends the run: the first process that ends (default), the first that fails, "
+        "the last one, or only you",
+    ),
+    Option(
+        "--exit-on", metavar="NAME", action="append", help="only the end of this one ends the run"
+    ),
+    Option(
+        "--restart",
+        choices=("never", "on-failure", "always"),
+        help="start a process again that has ended (default: never)",
+    ),
+    Option(
         "-c",
         "--concurrency",
         "-m",

@@ -41,7 +41,11 @@ def make_prefixes(args: Namespace, plan: Plan) -> Prefixes:
         return _prefixes("", plan, Clock("off"), None)
     if args.prefix is not None and (problem := check_template(args.prefix)):
         raise UsageError(f"--prefix {args.prefix!r}: {problem}")
-    clock = Clock("off" if args.no_timestamps else args.timestamps or "on")
+    style = "off" if args.no_timestamps else args.timestamps or "on"
+    if style not in ("on", "off", "relative", "delta") and "%" not in style:
+        hint = "on, off, relative, delta or a format as %H:%M"
+        raise UsageError(f"--timestamps doesn't know {style!r}", hint=hint)
+    clock = Clock(style)
     colours = palette() if _wants_colour(args.colour) else None
     return _prefixes(args.prefix, plan, clock, colours, mark_stderr=args.mark_stderr)
 
@@ -50,16 +54,26 @@ def make_console(
     args: Namespace, plan: Plan, prefixes: Prefixes, on_broken: Callable[[OSError], object]
 ) -> ConsoleOutput:
     """The console. Raises UsageError and UnknownProcessError for options that can't be."""
-    return ConsoleOutput(
+
+    quiet = args.quiet or args.no_prefix  # without a prefix our lines would look like theirs
+
+    def warn(text: str) -> None:
+        if quiet:
+            complain(text)
+        else:
+            console.say(text, "warning")
+
+    console = ConsoleOutput(
         STDOUT,
         _view(args, prefixes),
         display=display,
         on_broken=on_broken,
         is_shown=_filter(args, plan),
-        logs=_logs(args, plan),
+        logs=_logs(args, plan, warn),
         secrets=_secrets(args, plan),
-        quiet=args.quiet or args.no_prefix,  # without a prefix our lines would look like theirs
+        quiet=quiet,
     )
+    return console
 
 
 def _view(args: Namespace, prefixes: Prefixes) -> MakeView:
@@ -110,7 +124,7 @@ def _filter(args: Namespace, plan: Plan) -> Callable[[Source], bool]:
     return is_shown
 
 
-def _logs(args: Namespace, plan: Plan) -> View | None:
+def _logs(args: Namespace, plan: Plan, warn: Callable[[str], object]) -> View | None:
     if args.log_dir is None:
         return None
     from ..output.log_directory import DEFAULT_KEPT, DEFAULT_SIZE, LogDirectory
@@ -118,7 +132,7 @@ def _logs(args: Namespace, plan: Plan) -> View | None:
     return LogDirectory(
         args.log_dir,
         _prefixes(None, plan, Clock("%Y-%m-%d %H:%M:%S"), None),
-        complain,
+        warn,
         size=_size(args.log_size, DEFAULT_SIZE),
         kept=whole_number(args.log_keep, "--log-keep", DEFAULT_KEPT),
         ansi=args.log_ansi,

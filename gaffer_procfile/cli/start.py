@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import signal
 
-from ..apps.exit_policy import ExitPolicy
+from ..apps.exit_policy import FIRST, ExitPolicy
 from ..apps.failures import FailureReport
+from ..apps.launch import Launch
 from ..apps.lifeline import Lifeline
 from ..apps.signals import Signals
+from ..apps.stopping import StopReport
 from ..apps.window import WindowSize
-from ..errors import GafferError
+from ..errors import GafferError, UnknownProcessError
 from ..guard import end_by
 from ..loop import default_loop
 from ..manager import Manager
 from ..plan import install
 from ..project import load
+from ..restart import NEVER, BackOff
 from .foreman_file import apply_defaults
 from .options import COMMON, OUTPUT, START, parser, seconds
 from .output import display, make_console, make_prefixes, wants_pty
@@ -89,27 +93,24 @@ class Run:
         self._console = make_console(args, plan, prefixes, self._handle_broken_output)
         self._window = WindowSize(STDOUT, prefixes.width) if wants_pty(args) else None
         self._signals = Signals(self._console.say)
-        self._policy = ExitPolicy(self._console.say, display)
+        self._policy = ExitPolicy(
+            self._console.say,
+            display,
+            args.exit_policy or FIRST,
+            _deciding(args.exit_on or (), plan),
+        )
+        self._restart = args.restart or NEVER
         self._failures = FailureReport(self._console, display)
 
     def run(self) -> int:
         if self._guarded is not None:
             self._guarded.wait()
-        self._manager.start(self._apps())
         try:
+            self._make_room()
+            self._install()
+            self._manager.start(self._apps())
             for note in self._plan.notes:
                 self._console.say(note)
-            install(
-                self._plan,
-                self._manager,
-                # On a pipe Python would keep what it prints until it ends.
-                defaults={} if self._window else {"PYTHONUNBUFFERED": "1"},
-                restart="never",
-                stop_timeout=self._stop_timeout,
-                redirect_output=("stdout", "stderr"),
-                redirect_input=True,  # open and silent: many watchers end with their input
-                pty=self._window is not None and (self._window.size() or True),
-            )
             self._manager.run()
         except BaseException:
             # A fault of ours must not leave anything running.
@@ -119,10 +120,41 @@ class Run:
         self._console.finish()
         return self._end()
 
+    def _make_room(self) -> None:
+        """Allow ourselves the descriptors that so many processes take, as far as we may."""
+        wanted = 64 + 5 * sum(template.instances for template in self._plan.templates)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+    def _install(self) -> None:
+        """Put the plan on the manager. Nothing is started by it: `Launch` does."""
+        install(
+            self._plan,
+            self._manager,
+            # On a pipe Python would keep what it prints until it ends.
+            defaults={} if self._window else {"PYTHONUNBUFFERED": "1"},
+            start=False,
+            restart=self._restart,
+            back_off=BackOff() if self._restart != NEVER else None,
+            stop_timeout=self._stop_timeout,
+            redirect_output=("stdout", "stderr"),
+            redirect_input=True,  # open and silent: many watchers end with their input
+            pty=self._window is not None and (self._window.size() or True),
+        )
+
     def _apps(self) -> list[App]:
         # The report is before the console: it asks for a process's last lines when that exits, and
         # tells them when it is stopped, and both for the last time that there is.
-        apps: list[App] = [self._failures, self._console, self._signals, self._policy]
+        apps: list[App] = [
+            self._failures,
+            self._console,
+            self._signals,
+            self._policy,
+            StopReport(self._console.say, display),
+            Launch(),
+        ]
         if self._window is not None:
             apps.append(self._window)
         if self._guarded is not None:
@@ -155,3 +187,12 @@ def _event_loop() -> Any:
         return default_loop(kind)
     except (ImportError, ValueError) as error:
         raise GafferError(f"GAFFER_LOOP={kind}: {error}") from error
+
+
+def _deciding(names: Sequence[str], plan: Plan) -> set[str]:
+    """The templates that `--exit-on` names."""
+    known = {template.name: f"{template.group}:{template.name}" for template in plan.templates}
+    for name in names:
+        if name not in known:
+            raise UnknownProcessError(name, list(known))
+    return {known[name] for name in names}

@@ -7,7 +7,7 @@ import selectors
 import signal
 import time
 from collections import deque
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from threading import get_ident
 
 from .base import Adapter, Watch
@@ -21,27 +21,26 @@ if TYPE_CHECKING:
 
 
 class _Timer:
-    __slots__ = ("args", "callback", "loop", "number", "when")
+    """One call that is due at `when`. A cancelled one stays in the queue until it gets to its front."""
 
-    def __init__(
-        self,
-        loop: SelectorLoop,
-        when: float,
-        number: int,
-        callback: Callback,
-        args: tuple[Any, ...],
-    ) -> None:
-        self.loop = loop
+    __slots__ = ("args", "callback", "cancelled", "number", "when")
+
+    def __init__(self, when: float, number: int, callback: Callback, args: tuple[Any, ...]) -> None:
         self.when = when
         self.number = number
         self.callback = callback
         self.args = args
+        self.cancelled = False
 
     def __lt__(self, other: _Timer) -> bool:
         return (self.when, self.number) < (other.when, other.number)
 
     def cancel(self) -> None:
-        self.loop._cancel(self)
+        self.cancelled = True
+
+    def fire(self) -> None:
+        if not self.cancelled:
+            self.callback(*self.args)
 
 
 class SelectorLoop(Adapter):
@@ -86,15 +85,15 @@ class SelectorLoop(Adapter):
 
     def call_later(self, delay: float, callback: Callback, /, *args: Any) -> _Timer:
         self._timer_count += 1
-        timer = _Timer(self, self.time() + delay, self._timer_count, callback, args)
+        timer = _Timer(self.time() + delay, self._timer_count, callback, args)
         heappush(self._timers, timer)
         return timer
 
-    def _cancel(self, timer: _Timer) -> None:
-        # Taken out at once: a cancelled timer must neither wake the loop nor keep it alive.
-        if timer in self._timers:
-            self._timers.remove(timer)
-            heapify(self._timers)
+    def _next_timer(self) -> _Timer | None:
+        """The first that is not cancelled: those that are neither wake the loop nor keep it alive."""
+        while self._timers and self._timers[0].cancelled:
+            heappop(self._timers)
+        return self._timers[0] if self._timers else None
 
     def add_reader(self, fd: int, callback: Callback, /, *args: Any) -> None:
         watch = self._watches.get(fd) or Watch()
@@ -166,7 +165,7 @@ class SelectorLoop(Adapter):
         self._wake()  # run() looks again whether anything keeps it
 
     def _is_alive(self) -> bool:
-        return bool(self._users or self._ready or self._timers or self._watches)
+        return bool(self._users or self._ready or self._watches or self._next_timer())
 
     def _wake(self) -> None:
         try:
@@ -179,18 +178,17 @@ class SelectorLoop(Adapter):
         timeout: float | None = None
         if self._ready:
             timeout = 0
-        elif self._timers:
-            timeout = max(0.0, self._timers[0].when - self.time())
+        elif (timer := self._next_timer()) is not None:
+            timeout = max(0.0, timer.when - self.time())
         for key, mask in self._selector.select(timeout):
             if key.fd == self._wake_reader:
                 os.read(self._wake_reader, 65536)
             else:
                 key.data.run(bool(mask & selectors.EVENT_READ), bool(mask & selectors.EVENT_WRITE))
-        if self._timers:
-            now = self.time()
-            while self._timers and self._timers[0].when <= now:
-                timer = heappop(self._timers)
-                self._ready.append((timer.callback, timer.args))
+        now = self.time()
+        while (timer := self._next_timer()) is not None and timer.when <= now:
+            heappop(self._timers)
+            self._ready.append((timer.fire, ()))
         for _ in range(len(self._ready)):
             callback, args = self._ready.popleft()
             callback(*args)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from json.encoder import encode_basestring
 
 from .lines import Lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from .lines import Block
@@ -35,9 +36,18 @@ class JsonLines:
     def finish(self) -> None:
         """Nothing is ever left to be written."""
 
-    def say(self, text: str, event: str, details: dict[str, Any]) -> None:
+    def say(
+        self,
+        text: str,
+        event: str,
+        details: dict[str, Any],
+        last_lines: Sequence[bytes] = (),
+    ) -> None:
         """Something that happened, as `{"time", "event", "message", …}`."""
-        self._write(_encode({"time": self._time(), "event": event, "message": text, **details}))
+        said = {"time": self._time(), "event": event, "message": text, **details}
+        if last_lines:
+            said["last_lines"] = [line.decode("utf-8", "replace") for line in last_lines]
+        self._write(_encode(said))
 
     def write_block(self, source: Source, block: Block) -> None:
         known = {
@@ -50,8 +60,16 @@ class JsonLines:
         if block.partial:
             self._write(_encode({**known, **_line(block.text), "partial": True}))
             return
-        lines = block.text[:-1].split(b"\n")
-        self._write(b"".join([_encode({**known, **_line(line)}) for line in lines]))
+        try:
+            lines = block.text[:-1].decode().split("\n")
+        except UnicodeDecodeError:
+            parts = block.text[:-1].split(b"\n")
+            self._write(b"".join([_encode({**known, **_line(line)}) for line in parts]))
+            return
+        # What the lines have in common is made into JSON once.
+        head = json.dumps(known, ensure_ascii=False)[:-1] + ', "line": '
+        text = "".join([f"{head}{encode_basestring(line)}}}\n" for line in lines])
+        self._write(text.encode("utf-8", "backslashreplace"))
 
     def _time(self) -> str:
         now = time.time()

@@ -6,11 +6,11 @@ import os
 
 from .ansi import strip
 from .lines import Lines, prefixed
-from .source import system_source
+from .source import report, system_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .lines import Block
     from .prefix import Prefixes
@@ -52,8 +52,10 @@ class LogDirectory:
         self._prefixes.assign(source.name, source.template)
         return LogStream(self, source)
 
-    def say(self, text: str, _event: str, _details: object) -> None:
-        self._system.feed(text.encode("utf-8", "surrogateescape") + b"\n")
+    def say(
+        self, text: str, _event: str, _details: object, last_lines: Sequence[bytes] = ()
+    ) -> None:
+        self._system.feed(report(text, last_lines))
 
     def finish(self) -> None:
         for file in self._files.values():

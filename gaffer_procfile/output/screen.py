@@ -10,7 +10,7 @@ from __future__ import annotations
 from .ansi import Cleaner
 from .lines import Lines, prefixed
 from .repaint import SETTLED
-from .source import system_source
+from .source import report, system_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ class Screen:
         lines = Lines(raw=self._raw, clock=self._loop.time)
         return ScreenStream(self, self._loop, source, lines, cleaner)
 
-    def say(self, text: str, _event: str, _details: object) -> None:
-        """Show a line of gaffer's own."""
-        self._system.feed(text.encode("utf-8", "surrogateescape") + b"\n")
+    def say(
+        self, text: str, _event: str, _details: object, last_lines: Sequence[bytes] = ()
+    ) -> None:
+        """Show lines of gaffer's own."""
+        self._system.feed(report(text, last_lines))
 
     def finish(self) -> None:
         """No stream is left: end the open line, and show what waits."""

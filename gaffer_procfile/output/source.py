@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SYSTEM = "gaffer"  # the name of what no process wrote
 STDOUT = "stdout"
 STDERR = "stderr"
@@ -28,6 +32,15 @@ class Source:
     def group(self) -> str:
         group, colon, _name = self.template.partition(":")
         return group if colon else ""
+
+
+def report(text: str, last_lines: Sequence[bytes]) -> bytes:
+    """Lines of gaffer's own: `text`, and the last lines of the process that it tells of."""
+    lines = [text.encode("utf-8", "surrogateescape")]
+    if last_lines:
+        lines.append(b"its last lines:" if len(last_lines) > 1 else b"its last line:")
+        lines += [b"    " + line for line in last_lines]
+    return b"\n".join(lines) + b"\n"
 
 
 def system_source() -> Source:

@@ -8,22 +8,19 @@ rest there is a thread.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import stat
 from collections import deque
 
+from .. import system
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Protocol
 
     from ..loop import Loop
-
-    class Sink(Protocol):
-        """Takes what it can of `chunks` without waiting; raises BlockingIOError if nothing."""
-
-        def __call__(self, chunks: list[bytes]) -> int: ...
 
 
 HIGH_WATER = 256 * 1024  # bytes waiting: whoever produces should pause
@@ -47,15 +44,14 @@ class Writer:
         on_failure: Callable[[OSError], object],
     ) -> None:
         self._loop = loop
-        self._fd = fd
         self._on_pressure = on_pressure
         self._on_failure = on_failure
         self._queue: deque[bytes] = deque()
         self._size = 0
         self._is_pressed = False
         self._failed = False
-        self._write_some, self._owned_fd = _open_sink(fd)
-        self._readiness = _Readiness(loop, self._owned_fd or fd, self._handle_ready)
+        self._way = _open_way(fd)
+        self._readiness = _Readiness(loop, self._way.fd, self._handle_ready)
 
     def write(self, data: bytes) -> None:
         if self._failed or not data:
@@ -76,12 +72,18 @@ class Writer:
     def _flush(self) -> None:
         try:
             while self._queue:
-                self._take(self._write_some(self._head()))
+                self._take(self._way.write(self._head()))
         except BlockingIOError:
             self._readiness.wait()
             return
         except OSError as error:
-            self._fail(error)
+            if error.errno == errno.EOPNOTSUPP and not isinstance(self._way, _PumpWay):
+                self._use_pump()
+                self._flush()
+            else:
+                self._check_pump()  # which knows why nobody reads any more
+                if not self._failed:
+                    self._fail(error)
             return
         self._readiness.idle()
 
@@ -116,10 +118,6 @@ class Writer:
         self._tell_pressure()
         self._on_failure(error)
 
-    def release(self) -> None:
-        """Let go of the loop, which would never end while it watches `fd`; `finish` writes the rest."""
-        self._readiness.close()
-
     def detach(self) -> None:
         """Let go of the loop. What is still queued is for `finish`."""
         self._readiness.close()
@@ -127,41 +125,94 @@ class Writer:
     def finish(self) -> None:
         """Write what is left, waiting for the reader; for when the loop has ended."""
         poll = select.poll()
-        poll.register(self._owned_fd or self._fd, select.POLLOUT)
+        poll.register(self._way.fd, select.POLLOUT)
         while self._queue:
             try:
-                self._take(self._write_some(self._head()))
+                self._take(self._way.write(self._head()))
             except BlockingIOError:
                 poll.poll()
             except OSError as error:
                 self._fail(error)
-        if self._owned_fd is not None:
-            os.close(self._owned_fd)
-            self._owned_fd = None
+        self._way.close()
+        self._check_pump()
+
+    def _use_pump(self) -> None:
+        """The kernel can't write to this without waiting: a thread has to."""
+        self._readiness.close()
+        self._way = _PumpWay(self._way.fd)
+        self._readiness = _Readiness(self._loop, self._way.fd, self._handle_ready)
+
+    def _check_pump(self) -> None:
+        if (
+            isinstance(self._way, _PumpWay)
+            and self._way.pump.error is not None
+            and not self._failed
+        ):
+            self._fail(self._way.pump.error)
 
 
-def _open_sink(fd: int) -> tuple[Sink, int | None]:
-    """How to write to `fd`, and the descriptor that was opened for it, if one was."""
+class _Way:
+    """How bytes go to a descriptor: `fd` is what to wait for."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def write(self, chunks: list[bytes]) -> int:
+        """Write what fits; raises BlockingIOError if nothing does."""
+        return os.writev(self.fd, chunks)
+
+    def close(self) -> None:
+        """Close what was opened for it."""
+
+
+class _NowaitWay(_Way):
+    """A pipe or a socket."""
+
+    def write(self, chunks: list[bytes]) -> int:
+        return os.pwritev(self.fd, chunks, -1, os.RWF_NOWAIT)
+
+
+class _TerminalWay(_Way):
+    """A terminal, opened anew."""
+
+    def __init__(self, fd: int) -> None:
+        flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+        super().__init__(os.open(os.ttyname(fd), flags))
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+class _PumpWay(_Way):
+    """Anything else that may have to be waited for."""
+
+    def __init__(self, fd: int) -> None:
+        from .pump import Pump
+
+        self.pump = Pump(fd)
+        super().__init__(self.pump.fd)
+
+    def close(self) -> None:
+        self.pump.finish()
+
+
+def _open_way(fd: int) -> _Way:
     kind = os.fstat(fd).st_mode
     if stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind):
-        if hasattr(os, "RWF_NOWAIT"):
-            return lambda chunks: os.pwritev(fd, chunks, -1, os.RWF_NOWAIT), None
-    elif os.isatty(fd):
+        return _NowaitWay(fd) if system.has_nowait_writes() else _PumpWay(fd)
+    if os.isatty(fd):
         try:
-            own = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+            return _TerminalWay(fd)
         except OSError:
-            pass  # a terminal of another namespace has no name here
-        else:
-            return lambda chunks: os.writev(own, chunks), own
-    # A regular file or a device like /dev/null: it doesn't wait.
-    return lambda chunks: os.writev(fd, chunks), None
+            return _PumpWay(fd)  # a terminal of another namespace has no name here
+    return _Way(fd)  # a regular file or a device like /dev/null: it doesn't wait
 
 
 class _Readiness:
     """Tells when `fd` takes bytes again, and when its reader has gone.
 
     The loop is given an epoll descriptor of our own that holds `fd`: a pyuv loop sets O_NONBLOCK on
-    what it watches.
+    what it watches. Where there is no epoll, `fd` is one of our own (see `_open_way`).
     """
 
     def __init__(self, loop: Loop, fd: int, on_ready: Callable[[bool], object]) -> None:
@@ -169,15 +220,16 @@ class _Readiness:
         self._fd = fd
         self._on_ready = on_ready
         self.is_waiting = False
-        self._epoll: select.epoll | None = None
-        epoll = select.epoll()
+        self._epoll = system.open_epoll()
+        if self._epoll is None:
+            return
         try:
-            epoll.register(fd, 0)  # 0: only its end
+            self._epoll.register(fd, 0)  # 0: only its end
         except PermissionError:
-            epoll.close()  # a regular file: it is always ready and never ends
+            self._epoll.close()  # a regular file: it is always ready and never ends
+            self._epoll = None
         else:
-            self._epoll = epoll
-            loop.add_reader(epoll.fileno(), self._handle_events)
+            loop.add_reader(self._epoll.fileno(), self._handle_events)
 
     def _handle_events(self) -> None:
         if self._epoll is not None:
@@ -185,18 +237,28 @@ class _Readiness:
                 self._on_ready(bool(events & (select.EPOLLERR | select.EPOLLHUP)))
 
     def wait(self) -> None:
-        if not self.is_waiting and self._epoll is not None:
-            self.is_waiting = True
+        if self.is_waiting:
+            return
+        self.is_waiting = True
+        if self._epoll is not None:
             self._epoll.modify(self._fd, select.EPOLLOUT)
+        else:
+            self._loop.add_writer(self._fd, self._on_ready, False)
 
     def idle(self) -> None:
-        if self.is_waiting and self._epoll is not None:
-            self.is_waiting = False
+        if not self.is_waiting:
+            return
+        self.is_waiting = False
+        if self._epoll is not None:
             self._epoll.modify(self._fd, 0)
+        else:
+            self._loop.remove_writer(self._fd)
 
     def close(self) -> None:
         if self._epoll is not None:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
+        elif self.is_waiting:
+            self._loop.remove_writer(self._fd)
         self.is_waiting = False

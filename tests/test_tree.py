@@ -1,0 +1,219 @@
+"""The whole tree of a process, wherever its members have gone; and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cli import PACKAGE_ROOT, wait_until
+from conftest import Capture, LoopDriver, ManagerDriver, is_alive
+
+from gaffer_procfile import system
+from gaffer_procfile.tree import MARK, Orphans, Tree, TreeWatch, send
+
+pytestmark = pytest.mark.skipif(not system.has_process_table(), reason="needs /proc")
+
+DAEMON = f"{sys.executable} -SEc 'import os,time; os.fork() and os._exit(0); os.setsid(); "
+DAEMON += "os.fork() and os._exit(0); print(os.getpid(), flush=True); time.sleep(60)'"
+SESSION = f"setsid {sys.executable} -SEc "
+SESSION += "'import os,time; print(os.getpid(), flush=True); time.sleep(60)' &"
+STAY = "exec sleep 60"
+
+
+def family(
+    driver: ManagerDriver, name: str, count: int, script: str, **settings: object
+) -> list[int]:
+    """A template, and the `count` numbers that what it started has printed."""
+    capture = Capture()
+
+    def hear(_evtype: str, event: dict[str, int]) -> None:
+        driver.manager.get_process(event["pid"]).monitor_io("out", capture)
+
+    driver.manager.subscribe_once(f"proc.{name}.spawn", hear)
+    driver.sh(name, script, redirect_output=["out"], **settings)
+    driver.run_until(lambda: capture.data.count(b"\n") == count, what=f"{name}'s family")
+    return [int(word) for word in capture.data.split()]
+
+
+def test_a_restart_takes_its_own_along_and_nobody_elses(driver: ManagerDriver) -> None:
+    web = family(driver, "web", 2, f"{SESSION} {DAEMON}; {STAY}")
+    worker = family(driver, "worker", 2, f"{SESSION} {DAEMON}; {STAY}")
+    alive: list[bool] = []
+    driver.manager.subscribe("proc.web.spawn", lambda *_: alive.extend(map(is_alive, web)))
+    driver.manager.restart_process("web")
+    driver.run_until_event("spawn", "web", count=2)
+    assert alive == [False, False]
+    assert [is_alive(pid) for pid in worker] == [True, True]
+
+
+def test_one_that_ended_by_itself_has_its_own_ended(driver: ManagerDriver) -> None:
+    web = family(driver, "web", 2, f"{SESSION} {DAEMON}; sleep 0.2; exit 1")
+    driver.run_until_event("spawn", "web", count=2)
+    assert [is_alive(pid) for pid in web] == [False, False]
+
+
+def test_the_managers_stop_takes_all(driver: ManagerDriver) -> None:
+    web = family(driver, "web", 2, f"{SESSION} {DAEMON}; {STAY}")
+    driver.stop()
+    assert [is_alive(pid) for pid in web] == [False, False]
+
+
+def test_what_is_detached_is_spared_with_all_that_it_started(driver: ManagerDriver) -> None:
+    family(driver, "web", 1, f"{SESSION} {STAY}")
+    spared = family(driver, "aside", 2, f"{SESSION} {DAEMON}; {STAY}", detach=True)
+    leader = driver.process("aside")
+    driver.stop()
+    try:
+        assert [is_alive(pid) for pid in (leader.pid, *spared)] == [True] * 3
+    finally:
+        for pid in spared:
+            os.kill(pid, signal.SIGKILL)
+        leader._popen.kill()
+        leader._popen.wait()
+
+
+def test_a_daemon_that_ignores_the_stop_signal_is_killed(driver: ManagerDriver) -> None:
+    daemon = DAEMON.replace("print(", "import signal; signal.signal(15, 1); print(", 1)
+    daemon = daemon.replace("; import signal; signal.signal(15, 1)", "; __import__('signal')")
+    daemon = DAEMON.replace("print(os", '__import__("signal").signal(15, 1); print(os')
+    (pid,) = family(driver, "web", 1, f"{daemon}; {STAY}", stop_timeout=0.3)
+    driver.manager.stop_process("web")
+    driver.run_until_event("exit")
+    assert is_alive(pid)
+    driver.run_until_event("kill")
+    driver.run_until(lambda: not is_alive(pid), what="the daemon's end")
+
+
+# ---- looking
+
+
+Leader = tuple[subprocess.Popen[bytes], set[int]]
+
+
+@pytest.fixture
+def leader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leader]:
+    """The leader of a session, and the numbers of a member that left it and of a daemon."""
+    script = f"{SESSION} {DAEMON}; {STAY}"
+    environment = {**os.environ, MARK: "a mark"}
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script], start_new_session=True, env=environment, stdout=subprocess.PIPE
+    ) as popen:
+        assert popen.stdout is not None
+        pids = {int(popen.stdout.readline()) for _ in range(2)}
+        monkeypatch.setattr(Orphans, "_recent", None)
+        yield popen, pids
+        for pid in pids:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        popen.kill()
+
+
+def test_what_is_found(leader: Leader) -> None:
+    popen, pids = leader
+    assert {row.pid for row in Tree(popen.pid, "a mark").look(leader_is_there=True)} == pids
+    without_mark = {row.pid for row in Tree(popen.pid, "another").look(leader_is_there=True)}
+    assert len(without_mark) == 1  # its child; the daemon is nobody's
+    assert without_mark < pids
+
+
+def test_what_was_seen_once_is_known(leader: Leader) -> None:
+    popen, pids = leader
+    tree = Tree(popen.pid, "a mark")
+    tree.look(leader_is_there=True)
+    popen.kill()
+    popen.wait()
+    assert {row.pid for row in tree.look(leader_is_there=False)} == pids
+
+
+def test_without_a_process_table_there_is_nothing_to_look_at(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    popen, _pids = leader
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "_WITHOUT", frozenset({"proc"}))
+        assert Tree(popen.pid, "a mark").look(leader_is_there=True) == []
+
+
+@pytest.mark.parametrize("without", ["", "pidfd"])
+def test_another_that_has_the_number_by_now_is_not_signalled(
+    leader: Leader, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    popen, _pids = leader
+    monkeypatch.setattr(system, "_WITHOUT", frozenset({without}))
+    row = system.process_row(popen.pid)
+    assert row is not None
+    row.started -= 1  # as if it had been another's
+    send(row, signal.SIGKILL)
+    assert is_alive(popen.pid)
+    row.started += 1
+    send(row, signal.SIGKILL)
+    assert popen.wait() == -signal.SIGKILL
+    send(row, signal.SIGKILL)  # gone: no error
+
+
+def test_a_watch_of_a_tree_tells_its_end_once(
+    leader: Leader, loop_driver: LoopDriver
+) -> None:
+    popen, pids = leader
+    tree = Tree(popen.pid, "a mark")
+    tree.look(leader_is_there=True)
+    popen.kill()
+    popen.wait()
+    ends: list[bool] = []
+    TreeWatch(
+        loop_driver.loop,
+        tree,
+        popen.pid,
+        signal.SIGTERM,
+        lambda: ends.append(any(map(is_alive, pids))),
+    )
+    loop_driver.run_until(lambda: ends)
+    loop_driver.run_for(0.05)
+    assert ends == [False]
+
+
+# An orphan goes to the nearest subreaper, which needn't be our parent: a user's systemd, for one.
+SUBREAPER = """
+import os, subprocess, sys
+from gaffer_procfile import system
+system.become_subreaper()
+# With a parent between us and the program, which is no subreaper.
+script = f"{sys.executable} program.py; exit $?"
+sys.exit(subprocess.run(["/bin/sh", "-c", script]).returncode)
+"""
+PROGRAM = """
+import os, signal, sys
+from gaffer_procfile.loop.selector import SelectorLoop
+from gaffer_procfile.manager import Manager
+manager = Manager(SelectorLoop())
+manager.start()
+manager.add_process("web", "/bin/sh", args=["-c", open("web").read()],
+                    os_env=True, redirect_output=["out"], restart="never")
+def hear(label, message):
+    if message["data"]:
+        open("pid", "wb").write(message["data"])
+        manager.stop()
+manager.processes["web"].running[0].monitor_io("out", hear)
+manager.run()
+"""
+
+
+@pytest.mark.skipif(not system.has_subreaper(), reason="needs a subreaper")
+def test_an_orphan_that_another_subreaper_has_adopted(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
+    (tmp_path / "web").write_text(f"{DAEMON}; {STAY}")
+    subprocess.run(
+        [sys.executable, "-c", SUBREAPER],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": PACKAGE_ROOT},
+        check=True,
+        timeout=20,
+    )
+    pid = int((tmp_path / "pid").read_text())
+    wait_until(lambda: not is_alive(pid), "the daemon's end", 0.5)
