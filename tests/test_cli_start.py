@@ -224,7 +224,9 @@ def test_the_exit_status_is_that_of_the_first_that_failed(
 def test_a_line_says_who_ended_it(project: MakeProject) -> None:
     result = project({"Procfile": "web: exit 3\nworker: exec sleep 60\n"}).run("start")
     assert "web.1 exited with status 3" in result.stdout
-    assert re.search(r"stopping .*because web\.1 has ended \(--exit-policy first\)", result.stdout), result
+    assert re.search(
+        r"stopping .*because web\.1 has ended \(--exit-policy first\)", result.stdout
+    ), result
     assert "worker.1 stopped" in result.stdout
 
 

@@ -63,7 +63,8 @@ def test_no_process_can_be_had(project: MakeProject, few_processes: Path) -> Non
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
 def test_fork_fails(driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """It is tried again by the policy, and goes on when the trouble is over."""
-    popen, refused = subprocess.Popen, []
+    popen = subprocess.Popen
+    refused: list[tuple[object, ...]] = []
 
     def fail(*args: object, **settings: object) -> object:
         if len(refused) < 3:
@@ -77,9 +78,7 @@ def test_fork_fails(driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch, numb
     assert len(refused) == 3
     exits = driver.of("exit")
     assert [event["exit_status"] for event in exits] == [126] * 3
-    assert {event["reason"] for event in exits} == {
-        f"can't start a process: {os.strerror(number)}"
-    }
+    assert {event["reason"] for event in exits} == {f"can't start a process: {os.strerror(number)}"}
 
 
 def test_no_descriptor_is_left(project: MakeProject) -> None:
@@ -141,7 +140,7 @@ def test_the_working_directory_goes_while_it_runs(driver: ManagerDriver, tmp_pat
 
 
 REFUSED = """
-import os, pwd, subprocess
+import os, pwd, shlex, subprocess  # nobody can read what is imported later
 from gaffer_procfile.loop.selector import SelectorLoop
 from gaffer_procfile.manager import Manager
 if os.geteuid() == 0:
@@ -250,9 +249,7 @@ def test_what_is_inherited_does_no_harm(project: MakeProject) -> None:
 
 
 @pytest.mark.parametrize("without", ["", "pidfd"])
-def test_a_thousand_exits_at_the_same_moment(
-    monkeypatch: pytest.MonkeyPatch, without: str
-) -> None:
+def test_a_thousand_exits_at_the_same_moment(monkeypatch: pytest.MonkeyPatch, without: str) -> None:
     monkeypatch.setattr(system, "_WITHOUT", frozenset({without}))
     driver = ManagerDriver("selectors")
     driver.add("many", "/bin/sleep", args=["600"], numprocesses=CROWD, restart="never")
@@ -268,9 +265,7 @@ def test_a_thousand_exits_at_the_same_moment(
 
 @pytest.mark.parametrize("target", ["outer", "gaffer"])
 @pytest.mark.parametrize("kind", [kind for kind in loop_kinds() if kind != "asyncio"])
-def test_a_storm_of_signals_loses_no_sigterm(
-    project: MakeProject, kind: str, target: str
-) -> None:
+def test_a_storm_of_signals_loses_no_sigterm(project: MakeProject, kind: str, target: str) -> None:
     made = project({"Procfile": f"web: {POLITE}\n"})
     running = made.spawn("start", env={"GAFFER_LOOP": kind})
     running.read_until("ready$")

@@ -250,5 +250,7 @@ def test_nothing_of_gaffers_is_kept_open_by_the_guard(project: MakeProject) -> N
 def test_the_children_see_nothing_of_the_guard(project: MakeProject) -> None:
     running = project({"Procfile": "web: ls -l /proc/self/fd; exit 0\n"}).spawn("start")
     assert running.wait() == 0
-    numbers = {line.split(" -> ")[0].split()[-1] for line in running.text.split("\n") if "->" in line}
+    numbers = {
+        line.split(" -> ")[0].split()[-1] for line in running.text.split("\n") if "->" in line
+    }
     assert numbers <= {"0", "1", "2", "3"}, running.text  # 3: the directory that ls reads

@@ -220,6 +220,8 @@ class World:
         if kind not in ORDER[before]:
             self.faults.append(f"{kind} of {id} after {before!r}")
         self.told[id] = kind
+        if kind == "give_up":
+            self.gave_up.add((event["name"], event["instance"]))
         if kind == "exit":
             self.exits[id] = self.exits.get(id, 0) + 1
 
@@ -320,8 +322,16 @@ class World:
 
     def _do_stop_all(self) -> None:
         if "stop" not in self.expected_callbacks and self.choose((True, *[False] * 4)):
-            self.expected_callbacks.append("stop")
-            self.manager.stop(lambda _manager: self.callbacks.append("stop"))
+            self._stop()
+
+    def _stop(self) -> None:
+        def handle_end(_manager: Manager) -> None:
+            self.callbacks.append("stop")
+            if self.loop.next_timer() is not None:
+                self.faults.append("a timer is left, which keeps the loop alive")
+
+        self.expected_callbacks.append("stop")
+        self.manager.stop(handle_end)
 
     def _do_kill(self) -> None:
         self.manager.kill()
@@ -421,7 +431,7 @@ class World:
             if (generation, number) in self.stopped_by_hand:
                 continue
             if is_now == slots.GAVE_UP:
-                assert template.back_off is not None
+                assert (template.name, number) in self.gave_up, "nobody was told"
             elif template.restart == "always" and not template.detach:
                 assert is_now == slots.RUNNING, states
             else:
@@ -431,9 +441,10 @@ class World:
         """Stop the manager: what is not detached ends, and nothing of it is left in the loop."""
         self.settle()
         if not self.manager.stopping:
-            self.expected_callbacks.append("stop")
-            self.manager.stop(lambda _manager: self.callbacks.append("stop"))
+            detached = [process for process in self.living.values() if process.detach]
+            self._stop()
             self.settle()
+            assert not any(process.signals for process in detached)
         assert all(process.detach for process in self.living.values()), self.living
         assert not self.left, self.left
         assert self.loop.users == 0
@@ -441,8 +452,8 @@ class World:
 
 ACTIONS = {
     "add": 6, "update": 2, "start": 3, "restart": 3, "stop": 3, "stop_one": 3, "remove": 2,
-    "ttin": 3, "ttou": 3, "restart_all": 1, "stop_all": 1, "kill": 1, "exit": 12, "die": 12, "end_others": 4,
-    "fail_spawns": 2, "turn": 12, "wait": 8, "settle": 1,
+    "ttin": 3, "ttou": 3, "restart_all": 1, "stop_all": 1, "kill": 1, "exit": 12, "die": 12,
+    "end_others": 4, "fail_spawns": 2, "turn": 12, "wait": 8, "settle": 1,
 }  # fmt: skip
 
 
@@ -508,7 +519,7 @@ class Life(RuleBasedStateMachine):
 
 
 def test_a_life_by_hypothesis() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Life,
         settings=settings(
             max_examples=60,

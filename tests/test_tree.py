@@ -157,9 +157,7 @@ def test_another_that_has_the_number_by_now_is_not_signalled(
     send(row, signal.SIGKILL)  # gone: no error
 
 
-def test_a_watch_of_a_tree_tells_its_end_once(
-    leader: Leader, loop_driver: LoopDriver
-) -> None:
+def test_a_watch_of_a_tree_tells_its_end_once(leader: Leader, loop_driver: LoopDriver) -> None:
     popen, pids = leader
     tree = Tree(popen.pid, "a mark")
     tree.look(leader_is_there=True)

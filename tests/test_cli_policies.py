@@ -1,0 +1,104 @@
+"""What ends a run, what is started again, and what is said of it."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+import pytest
+from cli import MakeProject
+from cli import project as project  # the fixture
+
+PLAIN = ("--no-timestamps",)
+BARE = ("--no-prefix", "-q")
+
+
+@pytest.mark.parametrize(
+    ("procfile", "options", "status", "said"),
+    [
+        ("a: exit 0\nb: sleep 60\n", (), 0, "a.1 has ended (--exit-policy first)"),
+        (
+            "a: exit 0\nb: sleep 0.2; exit 4\nc: sleep 60\n",
+            ("--exit-policy", "failure"),
+            4,
+            "b.1 has ended (--exit-policy failure)",
+        ),
+        ("a: exit 0\nb: sleep 0.1\n", ("--exit-policy", "failure"), 0, "b.1 exited with status 0"),
+        ("a: exit 5\nb: sleep 0.2\n", ("--exit-policy", "all"), 5, "b.1 exited with status 0"),
+        (
+            "a: exit 5\nb: sleep 0.2; exit 6\n",
+            ("--exit-policy", "all"),
+            5,
+            "b.1 exited with status 6",
+        ),
+        ("a: exit 5\nb: sleep 0.2\nc: sleep 60\n", ("--exit-on", "b"), 5, "b.1 has ended"),
+    ],
+)
+def test_what_ends_the_run(
+    project: MakeProject, procfile: str, options: tuple[str, ...], status: int, said: str
+) -> None:
+    result = project({"Procfile": procfile}).run("start", *PLAIN, *options)
+    assert result.status == status, result
+    assert said in result.stdout, result
+
+
+def test_never_leaves_it_to_the_person(project: MakeProject) -> None:
+    running = project({"Procfile": "a: exit 0\n"}).spawn("start", *PLAIN, "--exit-policy", "never")
+    running.read_until(r"a\.1 exited with status 0")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+
+
+def test_an_unknown_name_to_exit_on(project: MakeProject) -> None:
+    result = project({"Procfile": "web: true\n"}).run("start", "--exit-on", "wbe")
+    assert result.status == 1
+    assert "did you mean 'web'?" in result.error()
+
+
+def test_restart_on_failure_ends_with_a_success(project: MakeProject) -> None:
+    command = "echo on $PORT; test -e once && exit 0; touch once; exit 1"
+    made = project({"Procfile": f"web: {command}\n"})
+    result = made.run("start", *PLAIN, "--restart", "on-failure", "-p", "7100")
+    assert result.status == 0, result
+    assert result.stdout.count("web.1  | on 7100") == 2
+    assert re.search(r"web\.1 exited with status 1, starting it again in 0\.\d s", result.stdout)
+    assert "because of it" not in result.stdout
+
+
+def test_who_ignores_the_stop_signal_is_told_of_and_killed(project: MakeProject) -> None:
+    made = project({"Procfile": "web: trap '' TERM; echo ready; while :; do sleep 60; done\n"})
+    running = made.spawn("start", *PLAIN, "-t", "2.2")
+    running.read_until("ready")
+    running.signal(signal.SIGTERM)
+    running.read_until(r"web\.1 goes on after SIGTERM, killing it in 1 s")
+    running.read_until(r"killing web\.1")
+    running.read_until(r"web\.1 stopped \(killed by SIGKILL\)")
+    assert running.wait() == -signal.SIGTERM
+
+
+def test_ctrl_c_hastens_a_run_that_is_ending(project: MakeProject) -> None:
+    slow = "trap '' TERM; echo ready; while :; do sleep 60; done"
+    made = project({"Procfile": f"web: {slow}\nworker: sleep 0.3; exit 7\n"})
+    running = made.spawn("start", *PLAIN, "-t", "60")
+    running.read_until("stopping the others")
+    running.signal(signal.SIGINT)
+    assert running.wait() == 7
+
+
+@pytest.mark.parametrize("without", ["nowait", "nowait,epoll", "epoll"])
+def test_a_platform_that_cannot_write_without_waiting(project: MakeProject, without: str) -> None:
+    made = project({"Procfile": "web: seq 1 100000; exec sleep 60\n"})
+    running = made.spawn("start", *BARE, env={"GAFFER_WITHOUT": without})
+    running.read_until(r"^100000$")
+    running.signal(signal.SIGINT)
+    assert running.wait() == -signal.SIGINT
+    assert [int(line) for line in running.text.split()] == list(range(1, 100_001))
+
+
+def test_more_processes_than_the_soft_limit_of_descriptors_allows(project: MakeProject) -> None:
+    made = project({"Procfile": "web: exec sleep 60\n"})
+    running = made.spawn_shell("ulimit -Sn 128; exec $gaffer start -c web=60 --no-timestamps")
+    running.read_until(r"web\.60 started")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    assert "Too many open files" not in running.text
