@@ -307,6 +307,11 @@ def zombies() -> list[int]:
     return [child.pid for child in children if child.status() == psutil.STATUS_ZOMBIE]
 
 
+def pytest_configure() -> None:
+    """Under nohup SIGHUP is ignored, and all that a test starts would inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Fail the test that leaves a process running or a child unreaped. The value is its mark."""

@@ -33,10 +33,9 @@ class Three:
     def __init__(self, popen: subprocess.Popen[str]) -> None:
         self.popen = popen
         assert popen.stdout is not None
-        self.said = popen.stdout.readline().strip()
+        self.gaffer = psutil.Process(int(popen.stdout.readline()))  # it says so when it is ready
         self.outer = psutil.Process(popen.pid)
         (self.guard,) = self.outer.children()
-        (self.gaffer,) = [it for it in self.guard.children() if it.name() != "sleep"]
 
     @property
     def living(self) -> list[str]:
@@ -82,7 +81,7 @@ def guarding() -> Iterator[Guarding]:
     guarding.close()
 
 
-WAIT = "guarded.wait()\nprint('ready', flush=True)\nwhile True: signal.pause()\n"
+WAIT = "guarded.wait()\nprint(os.getpid(), flush=True)\nwhile True: signal.pause()\n"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_what_the_outer_one_gets_is_passed_on(guarding: Guarding, signum: signal
     three = guarding.three(
         "guarded.wait()\n"
         f"signal.signal({int(signum)}, lambda *_: sys.exit(77))\n"
-        "print('ready', flush=True)\n"
+        "print(os.getpid(), flush=True)\n"
         "while True: signal.pause()\n"
     )
     three.outer.send_signal(signum)
@@ -136,13 +135,17 @@ def test_the_guard_reaps_while_gaffer_runs(guarding: Guarding) -> None:
         "guarded.wait()\n"
         "if not os.fork():\n"
         "    if not os.fork():\n"
-        "        os.execvp('sleep', ['sleep', '0.2'])\n"
+        "        os.execvp('cat', ['cat'])\n"
         "    os._exit(0)\n"
         "os.wait()\n"
-        "print('ready', flush=True)\n"
-        "while True: signal.pause()\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True: signal.pause()\n",
+        stdin=subprocess.PIPE,
     )
     (orphan,) = [it for it in three.guard.children() if it.pid != three.gaffer.pid]
+    assert three.popen.stdin is not None
+    three.popen.stdin.close()  # which ends it
+    three.popen.stdin = None
     wait_until(lambda: three.guard.children() == [three.gaffer], f"the end of {orphan}")
     assert three.living == ["outer", "guard", "gaffer"]
 
@@ -176,7 +179,7 @@ def test_gaffer_learns_that_another_is_gone(guarding: Guarding, killed: str) -> 
     three = guarding.three(
         "import select\n"
         "guarded.wait()\n"
-        "print('ready', flush=True)\n"
+        "print(os.getpid(), flush=True)\n"
         "ready, _, _ = select.select(guarded.fds, [], [], 60)\n"
         "print([guarded.fds.index(fd) for fd in ready], flush=True)\n"
     )
@@ -215,7 +218,7 @@ def test_what_was_ignored_stays_ignored_but_ctrl_c(guarding: Guarding) -> None:
     three = guarding.three(
         "guarded.wait()\n"
         "signal.signal(signal.SIGINT, lambda *_: sys.exit(77))\n"
-        "print('ready', flush=True)\n"
+        "print(os.getpid(), flush=True)\n"
         "while True: signal.pause()\n",
         preexec_fn=ignore,
     )

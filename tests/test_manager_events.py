@@ -32,7 +32,14 @@ def test_events_of_a_life(driver: ManagerDriver) -> None:
     assert driver.events == [
         {"event": "update", "name": "web"},
         {"event": "reap", "name": "web", **second},
-        {"event": "exit", "name": "web", "exit_status": 0, "term_signal": 15, **second},
+        {
+            "event": "exit",
+            "name": "web",
+            "exit_status": 0,
+            "term_signal": 15,
+            "then": "removed",
+            **second,
+        },
     ]
     driver.events.clear()
     driver.manager.remove_process("web")
@@ -121,5 +128,6 @@ def test_a_command_that_cannot_be_executed_raises_nothing(
         "os_pid": None,
         "instance": 1,
         "reason": reason,
+        "then": "failed",
     }
     assert driver.kinds() == ["create", "start", "exit"]

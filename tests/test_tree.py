@@ -163,17 +163,22 @@ def test_a_watch_of_a_tree_tells_its_end_once(leader: Leader, loop_driver: LoopD
     tree.look(leader_is_there=True)
     popen.kill()
     popen.wait()
-    ends: list[bool] = []
+    ends: list[list[int]] = []
+
+    def living() -> list[int]:
+        rows = [row for pid in pids if (row := system.process_row(pid)) is not None]
+        return [row.pid for row in rows if not row.has_ended]
+
     TreeWatch(
         loop_driver.loop,
         tree,
         popen.pid,
         signal.SIGTERM,
-        lambda: ends.append(any(map(is_alive, pids))),
+        lambda: ends.append(living()),
     )
     loop_driver.run_until(lambda: ends)
     loop_driver.run_for(0.05)
-    assert ends == [False]
+    assert ends == [[]]
 
 
 # An orphan goes to the nearest subreaper, which needn't be our parent: a user's systemd, for one.
