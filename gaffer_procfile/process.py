@@ -263,17 +263,30 @@ class Process:
         if self._reading:
             for output in self._outputs:
                 output.resume()
-        self._child_watch = ChildWatch(self._loop, self.pid, self._reap)
+        self._child_watch = ChildWatch(self._loop, self.pid, self._handle_end)
         if self._listeners_of_stats:
             self._ticker.start()
 
-    def _reap(self) -> bool:
-        """Take the exit status if the process has ended; whether it has."""
+    def _handle_end(self) -> bool:
+        """Reap the process if it has ended; whether it has."""
+        assert self.pid is not None
+        if not system.has_ended(self.pid):
+            return False
+        now = time.monotonic()
+        if not system.has_process_table():
+            return self._reap(now)
+        # A moment later: those that have ended at once share a look at the orphans.
+        self._loop.call_soon(self._reap, now)
+        return True
+
+    def _reap(self, ended_at: float) -> bool:
+        """Take the exit status of what was found to have ended at `ended_at`; whether it has."""
         assert self._popen is not None and self.pid is not None and self._tree is not None
+        if self.gone:
+            return True  # it was let go meanwhile
         with self._signal_lock:
-            if not system.has_ended(self.pid):
-                return False
-            others = self._tree.look(leader_is_there=True)  # while its number is its own
+            # While its number is its own.
+            others = self._tree.look(leader_is_there=True, since=ended_at)
             code = self._popen.poll()
             if code is None:
                 return False

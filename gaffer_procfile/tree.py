@@ -42,14 +42,19 @@ class Orphans:
                 variables = system.process_environment(pid).split(b"\0")
                 marks = [name[len(prefix) :] for name in variables if name.startswith(prefix)]
                 self.rows.append((row, marks[0] if marks else b""))
+        self.began = began
         now = time.monotonic()
         self._good_until = now + max(LOOK_AGE, LOOK_SHARE * (now - began))
 
     @classmethod
-    def recent(cls) -> Orphans:
-        """A look that is not too old."""
+    def recent(cls, since: float | None = None) -> Orphans:
+        """A look that is not too old, or one that began after `since`."""
         orphans = cls._recent
-        if orphans is None or time.monotonic() > orphans._good_until:
+        if orphans is not None and since is not None:
+            is_good = orphans.began > since
+        else:
+            is_good = orphans is not None and time.monotonic() <= orphans._good_until
+        if orphans is None or not is_good:
             orphans = cls._recent = cls()
         return orphans
 
@@ -77,16 +82,18 @@ class Tree:
         self._known: dict[int, int] = {}
         self._lock = Lock()
 
-    def look(self, *, leader_is_there: bool) -> list[Row]:
+    def look(self, *, leader_is_there: bool, since: float | None = None) -> list[Row]:
         """What lives of it, without the leader. Empty where processes can't be looked at.
 
         `leader_is_there` says that the leader isn't reaped yet: only then its number is its own.
+        `since` is when a member was found to have ended (time.monotonic): what that has left behind
+        is an orphan from then on only.
         """
         if not system.has_process_table():
             return []
         with self._lock:
             found: dict[int, Row] = {}
-            queue = self._begin(leader_is_there)
+            queue = self._begin(leader_is_there, since)
             while queue:
                 row = queue.pop()
                 if row.pid not in found and row.pid != self._leader:
@@ -96,11 +103,11 @@ class Tree:
             self._known = {row.pid: row.started for row in living}
             return living
 
-    def _begin(self, leader_is_there: bool) -> list[Row]:
+    def _begin(self, leader_is_there: bool, since: float | None) -> list[Row]:
         rows = [row for row in _rows(self._known) if row.started == self._known[row.pid]]
         if leader_is_there:
             rows += _rows(system.children_of(self._leader))
-        for row, mark in Orphans.recent().rows:
+        for row, mark in Orphans.recent(since).rows:
             if mark == self._mark or (leader_is_there and row.session == self._leader):
                 rows.append(row)
         return rows
@@ -146,11 +153,15 @@ class TreeWatch:
         self._told: set[tuple[int, int]] = set()
         self._pidfds: set[int] = set()
         self._timer: Cancellable | None = None
-        self._look()
+        self._look_in(0)
 
-    def _look(self) -> None:
+    def _look_in(self, delay: float) -> None:
+        # Later even without a delay: trees that lose members at once share a look at the orphans.
+        self._timer = self._loop.call_later(delay, self._look, time.monotonic())
+
+    def _look(self, since: float) -> None:
         self._timer = None
-        members = self._tree.look(leader_is_there=False)
+        members = self._tree.look(leader_is_there=False, since=since)
         for row in members:
             if (row.pid, row.started) not in self._told:
                 self._told.add((row.pid, row.started))
@@ -159,7 +170,7 @@ class TreeWatch:
         if self._pidfds:
             return
         if members or not (system.has_process_table() or not system.group_exists(self._leader)):
-            self._timer = self._loop.call_later(POLL_INTERVAL, self._look)
+            self._look_in(POLL_INTERVAL)
         else:
             self._on_empty()
 
@@ -175,7 +186,7 @@ class TreeWatch:
     def _handle_end(self, fd: int) -> None:
         self._forget(fd)
         if not self._pidfds:
-            self._look()  # a member may have started another since
+            self._look_in(0)  # a member may have started another since
 
     def _forget(self, fd: int) -> None:
         self._pidfds.discard(fd)

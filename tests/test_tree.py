@@ -14,11 +14,12 @@ import pytest
 from cli import PACKAGE_ROOT, wait_until
 from conftest import Capture, LoopDriver, ManagerDriver, is_alive
 
-from gaffer_procfile import system
+from gaffer_procfile import system, tree
 from gaffer_procfile.tree import MARK, Orphans, Tree, TreeWatch, send
 
 pytestmark = pytest.mark.skipif(not system.has_process_table(), reason="needs /proc")
 
+OUR_MARK = f"tests-{os.getpid()}"  # each worker of xdist has its own
 DAEMON = f"{sys.executable} -SEc 'import os,time; os.fork() and os._exit(0); os.setsid(); "
 DAEMON += "os.fork() and os._exit(0); print(os.getpid(), flush=True); time.sleep(60)'"
 SESSION = f"setsid {sys.executable} -SEc "
@@ -56,6 +57,17 @@ def test_one_that_ended_by_itself_has_its_own_ended(driver: ManagerDriver) -> No
     web = family(driver, "web", 2, f"{SESSION} {DAEMON}; sleep 0.2; exit 1")
     driver.run_until_event("spawn", "web", count=2)
     assert [is_alive(pid) for pid in web] == [False, False]
+
+
+def test_a_look_from_before_its_end_is_not_enough(
+    driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "LOOK_AGE", 60.0)
+    driver.sh("first", "exit 0", restart="never")
+    driver.run_until_event("exit", "first")  # by now somebody has looked
+    (daemon,) = family(driver, "web", 1, f"{DAEMON}; sleep 0.1; exit 1")
+    driver.run_until_event("spawn", "web", count=2)
+    assert not is_alive(daemon)
 
 
 def test_the_managers_stop_takes_all(driver: ManagerDriver) -> None:
@@ -100,7 +112,7 @@ Leader = tuple[subprocess.Popen[bytes], set[int]]
 def leader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leader]:
     """The leader of a session, and the numbers of a member that left it and of a daemon."""
     script = f"{SESSION} {DAEMON}; {STAY}"
-    environment = {**os.environ, MARK: "a mark"}
+    environment = {**os.environ, MARK: OUR_MARK}
     with subprocess.Popen(
         ["/bin/sh", "-c", script], start_new_session=True, env=environment, stdout=subprocess.PIPE
     ) as popen:
@@ -116,7 +128,7 @@ def leader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leader]:
 
 def test_what_is_found(leader: Leader) -> None:
     popen, pids = leader
-    assert {row.pid for row in Tree(popen.pid, "a mark").look(leader_is_there=True)} == pids
+    assert {row.pid for row in Tree(popen.pid, OUR_MARK).look(leader_is_there=True)} == pids
     without_mark = {row.pid for row in Tree(popen.pid, "another").look(leader_is_there=True)}
     assert len(without_mark) == 1  # its child; the daemon is nobody's
     assert without_mark < pids
@@ -124,11 +136,11 @@ def test_what_is_found(leader: Leader) -> None:
 
 def test_what_was_seen_once_is_known(leader: Leader) -> None:
     popen, pids = leader
-    tree = Tree(popen.pid, "a mark")
-    tree.look(leader_is_there=True)
+    family_tree = Tree(popen.pid, OUR_MARK)
+    family_tree.look(leader_is_there=True)
     popen.kill()
     popen.wait()
-    assert {row.pid for row in tree.look(leader_is_there=False)} == pids
+    assert {row.pid for row in family_tree.look(leader_is_there=False)} == pids
 
 
 def test_without_a_process_table_there_is_nothing_to_look_at(
@@ -137,7 +149,7 @@ def test_without_a_process_table_there_is_nothing_to_look_at(
     popen, _pids = leader
     with monkeypatch.context() as patch:
         patch.setattr(system, "_WITHOUT", frozenset({"proc"}))
-        assert Tree(popen.pid, "a mark").look(leader_is_there=True) == []
+        assert Tree(popen.pid, OUR_MARK).look(leader_is_there=True) == []
 
 
 @pytest.mark.parametrize("without", ["", "pidfd"])
@@ -159,8 +171,8 @@ def test_another_that_has_the_number_by_now_is_not_signalled(
 
 def test_a_watch_of_a_tree_tells_its_end_once(leader: Leader, loop_driver: LoopDriver) -> None:
     popen, pids = leader
-    tree = Tree(popen.pid, "a mark")
-    tree.look(leader_is_there=True)
+    family_tree = Tree(popen.pid, OUR_MARK)
+    family_tree.look(leader_is_there=True)
     popen.kill()
     popen.wait()
     ends: list[list[int]] = []
@@ -171,7 +183,7 @@ def test_a_watch_of_a_tree_tells_its_end_once(leader: Leader, loop_driver: LoopD
 
     TreeWatch(
         loop_driver.loop,
-        tree,
+        family_tree,
         popen.pid,
         signal.SIGTERM,
         lambda: ends.append(living()),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..errors import GafferError
 from ..project import check, locate
 from .foreman_file import apply_defaults
-from .options import COMMON, START, parser
+from .options import COMMON, START
+from .parser import parser
 from .project import project_options
 from .streams import complain, show
 

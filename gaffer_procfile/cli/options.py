@@ -1,17 +1,16 @@
-"""The options of the verbs, each written down once: for the parser and for finding the verb."""
+"""The options of the verbs, each written down once: for the parser and for finding the verb.
+
+Without argparse: the verb is found, and the guard forked, before that is imported.
+"""
 
 from __future__ import annotations
 
-import argparse
-import os
-
 from ..errors import UsageError
-from .streams import show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Sequence
-    from typing import Any, NoReturn
+    from typing import Any
 
 
 class Option:
@@ -106,7 +105,7 @@ OUTPUT = (
         dest="colour",
         action="store_const",
         const="never",
-        help=argparse.SUPPRESS,
+        help=None,  # known to few, so not shown
     ),
     Option("-q", "--quiet", action="store_true", help="only what the processes write"),
 )
@@ -148,8 +147,8 @@ VERB_OPTIONS = (
     *COMMON,
     *OUTPUT,
     *START,
-    Option("-h", "--help", action="help"),
-    Option("-v", "--version", action="store_true"),
+    Option("-h", "--help", action="help", help=None),
+    Option("-v", "--version", action="store_true", help=None),
 )
 
 
@@ -178,44 +177,6 @@ def _wants_next(word: str, with_value: Container[str]) -> bool:
         if f"-{letter}" in with_value:
             return index == len(word) - 1
     return False
-
-
-class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Knows its width by itself: argparse makes one per option, and asks by way of `shutil` (3 ms)."""
-
-    def __init__(self, prog: str) -> None:
-        try:
-            width = os.get_terminal_size().columns
-        except OSError:
-            width = 100
-        super().__init__(prog, width=min(width, 100) - 2)
-
-
-class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are ours."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=f"see '{self.prog} --help'")
-
-    def print_help(self, file: object = None) -> None:
-        show(self.format_help())
-
-
-def parser(
-    verb: str, options: Iterable[Option], *, usage: str, description: str, epilog: str
-) -> Parser:
-    """The parser of one verb."""
-    made = Parser(
-        prog=f"gaffer {verb}",
-        usage=f"gaffer {verb} {usage}",
-        description=description,
-        epilog=epilog,
-        formatter_class=_Formatter,
-        allow_abbrev=False,
-    )
-    for option in options:
-        made.add_argument(*option.names, **option.settings)
-    return made
 
 
 def is_whole_number(text: str) -> bool:

@@ -9,7 +9,8 @@ from .. import procfile
 from ..errors import GafferError, UsageError
 from ..project import load, locate
 from .foreman_file import apply_defaults
-from .options import COMMON, parser, split_at_word
+from .options import COMMON, split_at_word
+from .parser import parser
 from .project import project_options
 from .streams import complain
 

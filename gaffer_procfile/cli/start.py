@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
-import resource
 import signal
 
 from ..apps.exit_policy import FIRST, ExitPolicy
@@ -22,8 +22,9 @@ from ..plan import install
 from ..project import load
 from ..restart import NEVER, BackOff
 from .foreman_file import apply_defaults
-from .options import COMMON, OUTPUT, START, parser, seconds
+from .options import COMMON, OUTPUT, START, seconds
 from .output import display, make_console, make_prefixes, wants_pty
+from .parser import parser
 from .project import project_options
 from .streams import STDOUT, complain
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from ..plan import Plan
 
 STOP_TIMEOUT = 5.0  # seconds
+LEAST_DESCRIPTORS = 256  # the lowest limit that a system begins with
 
 DESCRIPTION = """\
 Run the processes of the Procfile, or those that are named, and show what they write.
@@ -111,6 +113,7 @@ class Run:
             self._manager.start(self._apps())
             for note in self._plan.notes:
                 self._console.say(note)
+            gc.enable()
             self._manager.run()
         except BaseException:
             # A fault of ours must not leave anything running.
@@ -123,6 +126,10 @@ class Run:
     def _make_room(self) -> None:
         """Allow ourselves the descriptors that so many processes take, as far as we may."""
         wanted = 64 + 5 * sum(template.instances for template in self._plan.templates)
+        if wanted <= LEAST_DESCRIPTORS:
+            return
+        import resource
+
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft != resource.RLIM_INFINITY and soft < wanted:
             limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from .. import __version__
-from .options import parser
+from .parser import parser
 from .streams import show
 
 TYPE_CHECKING = False

@@ -18,17 +18,18 @@ if TYPE_CHECKING:
 
 RESET = b"\x1b[0m"
 
-_SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
+# Compiled by `re` when first used: a run without a single escape sequence doesn't pay for them.
+_SGR = rb"\x1b\[([0-9;:]*)m"
 _STRINGS = rb"[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
-_OTHER = re.compile(
+_OTHER = (
     rb"\x1b(?:\[(?![0-9;:]*m)[0-?]*[ -/]*[@-~]?|" + _STRINGS + rb"|(?!\[)[ -/]*[0-OQ-WYZ\\`-~]?)"
 )
-SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|" + _STRINGS + rb"|[ -/]*[0-OQ-WYZ\\`-~]?)")
-_SPLIT = re.compile(b"(" + SEQUENCE.pattern + b")")
+SEQUENCE = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]?|" + _STRINGS + rb"|[ -/]*[0-OQ-WYZ\\`-~]?)"
+_SPLIT = b"(" + SEQUENCE + b")"
 # What moves a cursor or changes a character set without an escape: ENQ, VT, FF, SO, SI, and the C1
 # controls, each of which a terminal takes for an escape sequence of its own.
 _CONTROLS = b"\x05\x0b\x0c\x0e\x0f"
-_C1 = re.compile(rb"\xc2[\x80-\x9f]")
+_C1 = rb"\xc2[\x80-\x9f]"
 _MOST_KNOWN = 1024  # sequences
 _LONGEST_SGR = 256  # bytes; what no program writes isn't kept for the next line
 
@@ -72,7 +73,7 @@ _ENDS = {
 
 def strip(text: bytes) -> bytes:
     """`text` without any escape sequence."""
-    return SEQUENCE.sub(b"", text) if b"\x1b" in text else text
+    return re.sub(SEQUENCE, b"", text) if b"\x1b" in text else text
 
 
 class Cleaner:
@@ -96,8 +97,8 @@ class Cleaner:
         if b"\x1b" not in text:
             return self._carry(text) if self._prelude else text
         if not self._colour:
-            return SEQUENCE.sub(b"", text)
-        text = _OTHER.sub(b"", text)
+            return re.sub(SEQUENCE, b"", text)
+        text = re.sub(_OTHER, b"", text)
         return self._carry(text) if self._prelude or b"\x1b" in text else text
 
     def _carry(self, text: bytes) -> bytes:
@@ -113,7 +114,7 @@ class Cleaner:
 
     def _note_renditions(self, line: bytes) -> None:
         on = self._renditions
-        for parameters in _SGR.findall(line):
+        for parameters in re.findall(_SGR, line):
             for kind, value in _changes(parameters):
                 if value is not None:
                     on[kind] = value
@@ -164,7 +165,7 @@ def _without_controls(text: bytes) -> bytes:
     if b"\b" in text:
         text = _without_backspaces(text)
     if b"\xc2" in text:
-        text = _C1.sub(b"", text)
+        text = re.sub(_C1, b"", text)
     return text.translate(None, _CONTROLS)
 
 
@@ -172,7 +173,7 @@ def _without_backspaces(text: bytes) -> bytes:
     """What remains where each backspace takes the character before it away, and no sequence."""
     kept: list[str] = []
     places: list[int] = []  # where in `kept` the characters of this line are
-    for index, part in enumerate(_SPLIT.split(text)):
+    for index, part in enumerate(re.split(_SPLIT, text)):
         decoded = part.decode("utf-8", "surrogateescape")
         if index % 2:
             kept.append(decoded)

@@ -112,7 +112,7 @@ class Lines:
         """`feed` of a chunk in which no escape sequence is cut."""
         if self._repaint is not None:
             return self._feed_repaint(chunk)
-        if _ESC in chunk and (up := MOVES_UP.search(chunk)):
+        if _ESC in chunk and (up := re.search(MOVES_UP, chunk)):
             return self._begin_repaint(chunk[: up.start()], chunk[up.start() :])
         return self._feed_text(chunk)
 

@@ -16,11 +16,11 @@ INTERVAL = 5.0  # seconds
 MOST_ROWS = 100  # no window is higher
 LONGEST_ROW = 4096  # bytes; what writes a longer one paints no rows
 
-MOVES_UP = re.compile(rb"\x1b\[\d{0,4}[AF]")
-_TOKEN = re.compile(
+MOVES_UP = rb"\x1b\[\d{0,4}[AF]"
+_TOKEN = (
     rb"(?P<text>[^\n\r\x1b]+)|(?P<end>\n)|(?P<back>\r)"
     rb"|\x1b\[(?P<count>\d{0,4})(?P<move>[ABEFJK])"
-    rb"|(?P<other>" + SEQUENCE.pattern + rb")"
+    rb"|(?P<other>" + SEQUENCE + rb")"
 )
 
 
@@ -46,9 +46,10 @@ class Repaint:
     def feed(self, data: bytes, now: float) -> bytes:
         """What is to be told before `data` is painted; all of it if that paints no rows any more."""
         told = self.settle(now)
+        tokens = re.compile(_TOKEN)  # the same one each time
         position = 0
         while not self.over and position < len(data):
-            token = _TOKEN.match(data, position)
+            token = tokens.match(data, position)
             assert token is not None
             told += self._paint(token, now)
             position = token.end()
