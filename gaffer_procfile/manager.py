@@ -49,9 +49,10 @@ class Manager:
     `name`: `create`, `start`, `update`, `delete`, `stop` and `flap` of a template, `spawn`, `reap`,
     `stop_pid` and `exit` of a process, with its `pid` (the manager's id), `os_pid` and `instance`.
     Each is also published as `proc.<name>.<event>`. An exit has `exit_status` and `term_signal`
-    (0 where it wasn't one), a `reason` where the command couldn't be executed, and `then`: the state
-    that follows (see `slots`; `pending` and `backing-off` are a restart, the latter after `delay`
-    seconds). `kill` tells of SIGKILL after the stop timeout, `give_up` of the end of restarts.
+    (0 where it wasn't one), a `reason` where the command couldn't be executed, `by_itself` (False
+    where it was told to stop), and `then`: the state that follows (see `slots`; `pending` and
+    `backing-off` are a restart, the latter after `delay` seconds). `kill` tells of SIGKILL after the
+    stop timeout, `give_up` of the end of restarts.
     """
 
     def __init__(self, loop: Any = None) -> None:

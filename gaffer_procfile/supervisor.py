@@ -238,6 +238,7 @@ class Supervisor:
                 "exit",
                 exit_status=exit_status,
                 term_signal=term_signal,
+                by_itself=by_itself,
                 then="stopped" if flaps else then,
                 **details,
             )

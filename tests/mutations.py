@@ -1,4 +1,4 @@
-"""Puts each of the seed's mistakes back, and shows that its test fails.
+"""Puts each of the mistakes of gaffer's manager back, and shows that its test fails.
 
     python tests/mutations.py
 
@@ -121,11 +121,11 @@ MUTATIONS = [
         "test_a_restart_never_has_more_processes_than_ports",
         (
             "supervisor.py",
-            "        state.restarting = deque(state.running)\n",
+            "        self._restart_next(state)\n        self.start(state)\n",
             (
-                "        state.restarting = deque(state.running)\n"
-                "        for slot in range(1, state.numprocesses + 1):\n"
-                "            self._spawn(state, slot)\n"
+                "        for number in range(1, state.numprocesses + 1):\n"
+                "            self._spawn(state, slots.Slot(number, None))\n"
+                "        self._restart_next(state)\n        self.start(state)\n"
             ),
         ),
     ),
@@ -166,13 +166,13 @@ MUTATIONS = [
 
 
 def run_test(scratch: Path, test: str) -> subprocess.CompletedProcess[str]:
-    """Run a test on the package in `scratch`, which is found before any that is installed."""
+    """Run a test on the package in `scratch`: `python -m` looks where it runs before all else."""
     env = {
-        **os.environ,
-        "GAFFER_LOOP": "selectors",
-        "GAFFER_TEST_DEADLINE": "2",
-        "PYTHONPATH": str(scratch),
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "PYTHONSAFEPATH")
     }
+    env |= {"GAFFER_LOOP": "selectors", "GAFFER_TEST_DEADLINE": "2"}
     command = [
         sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
         "tests/test_seed_mistakes.py", "-k", f"{test} and not asyncio",

@@ -37,9 +37,7 @@ def assert_refused(made: Project, args: list[str], status: int, parts: list[str]
     ("files", "args", "parts"),
     [
         ({}, [], ["no Procfile in ", "/project", "Procfile.dev", "-f"]),
-        ({}, ["-d", "nowhere"], ["nowhere"]),
         (FINE, ["-f", "Procfle"], ["Procfle: no such file"]),
-        (FINE, ["-d", "Procfile"], ["Procfile"]),
         ({"sub/Procfile": ""}, ["-f", "sub"], ["sub: is a directory"]),
         ({"Procfile/": ""}, [], ["Procfile: is a directory"]),
         ({"Procfile": ""}, [], ["Procfile: no process in it", "web: python app.py"]),
@@ -64,18 +62,10 @@ def assert_refused(made: Project, args: list[str], status: int, parts: list[str]
         (FINE, ["-e", "missing.env"], ["missing.env: no such file"]),
         (FINE | {"a": ""}, ["-e", "a,missing.env"], ["missing.env: no such file"]),
         (FINE | {".env": "PORT=http\n"}, [], ["PORT of .env:1", "'http' is not a port"]),
-        (FINE, ["-p", "http"], ["-p: 'http' is not a port", "1 to 65535"]),
-        (FINE, ["-p", "0"], ["-p: '0' is not a port"]),
-        (FINE, ["-p", "65536"], ["-p: '65536' is not a port"]),
-        (FINE, ["-p", "-1"], ["-p", "-1"]),
         (FINE, ["-p", "65500"], ["worker would get port 65600, past 65535"]),
         (FINE, ["-p", "65535", "-c", "web=2,worker=0"], ["port 65536"]),
         (FINE, ["-c", "web=101"], ["web=101 reaches port 5100", "worker", "--port-step 101"]),
         (FINE, ["--port-step", "0"], ["port step of 0"]),
-        (FINE, ["-c", "web=-1"], ["web=-1"]),
-        (FINE, ["-c", "web=two"], ["web=two", "web=2,worker=1"]),
-        (FINE, ["-c", "web"], ["'web' is not name=number"]),
-        (FINE, ["-c", "web=1,web=2"], ["'web' is in the formation twice"]),
         (FINE, ["-c", "wroker=2"], ["unknown process 'wroker'", "did you mean 'worker'?"]),
         (FINE, ["-c", "all=0"], ["nothing is left to run"]),
         (FINE, ["wroker"], ["unknown process 'wroker'", "did you mean 'worker'?"]),
@@ -88,13 +78,34 @@ def assert_refused(made: Project, args: list[str], status: int, parts: list[str]
         (FINE | {".foreman": "just text\n"}, [], [".foreman: "]),
         (FINE | {".foreman": "formation:\n  web: 1\n"}, [], [".foreman: formation"]),
         (FINE | {".foreman/": ""}, [], [".foreman: is a directory"]),
-        (FINE | {".foreman": "port: http\n"}, [], ["'http' is not a port"]),
     ],
 )
 def test_what_start_refuses(
     project: MakeProject, files: Files, args: list[str], parts: list[str]
 ) -> None:
     assert_refused(project(files), ["start", *args], 1, parts)
+
+
+@pytest.mark.parametrize(
+    ("files", "args", "parts"),
+    [
+        ({}, ["-d", "nowhere"], ["nowhere"]),
+        (FINE, ["-d", "Procfile"], ["Procfile"]),
+        (FINE, ["-p", "http"], ["-p: 'http' is not a port", "1 to 65535"]),
+        (FINE, ["-p", "0"], ["-p: '0' is not a port"]),
+        (FINE, ["-p", "65536"], ["-p: '65536' is not a port"]),
+        (FINE, ["-p", "-1"], ["-p", "-1"]),
+        (FINE, ["-c", "web=-1"], ["web=-1"]),
+        (FINE, ["-c", "web=two"], ["web=two", "web=2,worker=1"]),
+        (FINE, ["-c", "web"], ["'web' is not name=number"]),
+        (FINE, ["-c", "web=1,web=2"], ["'web' is in the formation twice"]),
+        (FINE | {".foreman": "port: http\n"}, [], ["'http' is not a port"]),
+    ],
+)
+def test_options_that_cannot_be(
+    project: MakeProject, files: Files, args: list[str], parts: list[str]
+) -> None:
+    assert_refused(project(files), ["start", *args], 2, parts)
 
 
 @pytest.mark.parametrize(

@@ -102,3 +102,29 @@ def test_more_processes_than_the_soft_limit_of_descriptors_allows(project: MakeP
     running.signal(signal.SIGTERM)
     assert running.wait() == -signal.SIGTERM
     assert "Too many open files" not in running.text
+
+
+def test_who_ended_by_ctrl_c_is_not_blamed_on_a_failure(project: MakeProject) -> None:
+    made = project({"Procfile": "web: exit 3\nworker: echo ready; exec sleep 60\n"})
+    running = made.spawn("start", *PLAIN, "--exit-policy", "never")
+    running.read_until(r"web\.1 exited with status 3")
+    running.read_until("ready")
+    running.signal(signal.SIGINT)
+    text = running.read_all()
+    assert running.wait() == 3
+    assert "because of it" not in text
+    assert re.search(r"web\.1 exited with status 3 after \d\.\d s$", text, re.MULTILINE)
+
+
+def test_the_option_that_decided_is_named(project: MakeProject) -> None:
+    made = project({"Procfile": "web: exit 0\nworker: sleep 60\n"})
+    assert "web.1 has ended (--exit-on)" in made.run("start", "--exit-on", "web").stdout
+    both = made.run("start", "--exit-on", "web", "--exit-policy", "all")
+    assert both.status == 2
+    assert "--exit-on is a policy of its own" in both.error()
+
+
+def test_names_may_be_given_with_commas(project: MakeProject) -> None:
+    made = project({"Procfile": "a: echo from a\nb: echo from b\nc: echo from c\n"})
+    result = made.run("start", *BARE, "--only", "a,b", "--exit-policy", "all")
+    assert sorted(result.lines) == ["from a", "from b"]

@@ -1,4 +1,4 @@
-"""Idle, a manager makes no system call: no polling, no thread that wakes up.
+"""Idle, a manager makes no system call, nor does a whole gaffer: no polling, no thread that wakes up.
 
 GAFFER_IDLE_SECONDS says for how long that is watched (3 by default, 60 for the whole truth).
 """
@@ -10,11 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+from cli import MakeProject
+from cli import project as project  # the fixture
 from conftest import DEADLINE
 
 import gaffer_procfile
@@ -90,26 +93,49 @@ def running(loop_kind: str, manner: str) -> Iterator[int]:
 @needs_strace
 def test_an_idle_manager_makes_no_system_call(loop_kind: str, tmp_path: Path) -> None:
     with running(loop_kind, "idle") as pid:
-        assert len(children_of(pid)) == 10
-        assert calls_of(pid, tmp_path / "trace", SECONDS) == []
+        children = children_of(pid)
+        assert len(children) == 10
+        assert calls_of([pid, *children], tmp_path / "trace", SECONDS) == []
 
 
 @needs_strace
 def test_a_timer_would_be_seen(loop_kind: str, tmp_path: Path) -> None:
     with running(loop_kind, "ticking") as pid:
-        assert len(calls_of(pid, tmp_path / "trace", 0.5)) > 2
+        assert len(calls_of([pid, *children_of(pid)], tmp_path / "trace", 0.5)) > 2
 
 
-def calls_of(pid: int, trace: Path, seconds: float) -> list[str]:
-    """The system calls that a process, its threads and its children begin within some seconds."""
+@needs_strace
+@pytest.mark.parametrize("pty", [False, True], ids=["pipe", "terminal"])
+def test_an_idle_gaffer_start_makes_no_system_call(
+    project: MakeProject, tmp_path: Path, pty: bool
+) -> None:
+    files = {"Procfile": "sleeper: echo up; exec sleep 1000\n"}
+    gaffer = project(files).spawn("start", "-c", "sleeper=10", pty=pty)
+    for _ in range(10):
+        gaffer.read_until(r"\bup\b")
+    with pytest.raises(subprocess.TimeoutExpired):
+        gaffer.popen.wait(SETTLING)
+    outer = psutil.Process(gaffer.pid)
+    own = {outer.pid, gaffer.gaffer.pid, gaffer.gaffer.ppid()} - {os.getpid()}
+    children = {child.pid for child in gaffer.processes()}
+    traced = [outer.pid, *(each.pid for each in outer.children(recursive=True))]
+    assert len(children) == 10
+    assert set(traced) == own | children, "the outer process, the guard, gaffer and its children"
+    assert calls_of(traced, tmp_path / "trace", SECONDS) == []
+    gaffer.signal(signal.SIGINT)
+    assert gaffer.wait() == -signal.SIGINT
+
+
+def calls_of(pids: Sequence[int], trace: Path, seconds: float) -> list[str]:
+    """The system calls that processes and their threads begin within some seconds."""
     tracer = subprocess.Popen(
-        ["strace", "-f", *(f"-p{each}" for each in [pid, *children_of(pid)]), "-o", str(trace)],
+        ["strace", "-f", *(f"-p{pid}" for pid in pids), "-o", str(trace)],
         stderr=subprocess.PIPE,
         text=True,
     )
     assert tracer.stderr is not None
     try:
-        for _ in range(1 + len(children_of(pid))):
+        for _ in pids:
             assert "attached" in tracer.stderr.readline()
         with pytest.raises(subprocess.TimeoutExpired):
             tracer.wait(seconds)

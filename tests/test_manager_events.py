@@ -37,6 +37,7 @@ def test_events_of_a_life(driver: ManagerDriver) -> None:
             "name": "web",
             "exit_status": 0,
             "term_signal": 15,
+            "by_itself": False,
             "then": "removed",
             **second,
         },
@@ -128,6 +129,7 @@ def test_a_command_that_cannot_be_executed_raises_nothing(
         "os_pid": None,
         "instance": 1,
         "reason": reason,
+        "by_itself": True,
         "then": "failed",
     }
     assert driver.kinds() == ["create", "start", "exit"]

@@ -109,7 +109,6 @@ class ConsoleOutput:
         self._quiet = quiet
         self._flows: dict[tuple[int, str], _Flow] = {}
         self._tails: dict[int, Tail] = {}
-        self._told_to_stop: set[int] = set()
         self._paused = False
 
     def start(self, loop: Any, manager: Manager) -> None:
@@ -118,8 +117,6 @@ class ConsoleOutput:
         self._writer = Writer(self._loop, self._fd, self._handle_pressure, self._on_broken)
         self._view = self._make_view(self._loop, self._writer.write)
         manager.subscribe("spawn", self._handle_spawn)
-        manager.subscribe("stop_pid", self._handle_stop)
-        manager.subscribe("reap", self._handle_stop)
         manager.subscribe("exit", self._handle_exit)
 
     def stop(self) -> None:
@@ -182,13 +179,9 @@ class ConsoleOutput:
             process.pause_reading()
         self.say(f"{name} started (pid {event['os_pid']})", "spawn", self._details(event))
 
-    def _handle_stop(self, _evtype: str, event: dict[str, Any]) -> None:
-        self._told_to_stop.add(event["pid"])
-
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         name = self._display(event["name"], event["instance"])
-        if event["pid"] in self._told_to_stop:
-            self._told_to_stop.discard(event["pid"])
+        if not event["by_itself"]:
             how = f" ({describe(event)})" if event["term_signal"] != signal.SIGTERM else ""
             text = f"{name} stopped{how}"
         else:

@@ -15,7 +15,6 @@ FIRST = "first"
 FAILURE = "failure"
 ALL = "all"
 NEVER = "never"
-POLICIES = (FIRST, FAILURE, ALL, NEVER)
 
 WILL_RESTART = ("pending", "backing-off")  # what an exit event says of one that isn't the last
 
@@ -23,8 +22,8 @@ WILL_RESTART = ("pending", "backing-off")  # what an exit event says of one that
 class ExitPolicy:
     """Ends the run by `policy`: when the first process ends, the first that fails, all, or never.
 
-    `deciding` are the templates whose end counts, all if it is empty; when there is nothing left that
-    runs, the run ends by any policy but NEVER. An exit that is followed by a restart is no end.
+    With `deciding` only the end of these templates ends it. When nothing is left that runs, the run
+    ends by any policy but NEVER. An exit that is followed by a restart is no end.
 
     `status` is that of the first process that failed by itself; if none failed, that of the first
     that ended; None if none ended by itself.
@@ -42,15 +41,14 @@ class ExitPolicy:
         self._display = display
         self._policy = policy
         self._deciding = deciding
-        self._told_to_stop: set[int] = set()
+        self.ended_by: int | None = None
+        """The manager's id of the process whose end ended the run; None if something else did."""
         self._ended: set[tuple[str, int]] = set()
         self._is_ending = False
 
     def start(self, _loop: Any, manager: Manager) -> None:
         self._manager = manager
         manager.subscribe("spawn", self._handle_spawn)
-        manager.subscribe("stop_pid", self._handle_stop)
-        manager.subscribe("reap", self._handle_stop)
         manager.subscribe("exit", self._handle_exit)
 
     def stop(self) -> None:
@@ -62,14 +60,8 @@ class ExitPolicy:
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
         self._ended.discard((event["name"], event["instance"]))
 
-    def _handle_stop(self, _evtype: str, event: dict[str, Any]) -> None:
-        self._told_to_stop.add(event["pid"])
-
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
-        if event["pid"] in self._told_to_stop:
-            self._told_to_stop.discard(event["pid"])
-            return
-        if event["then"] in WILL_RESTART:
+        if not event["by_itself"] or event["then"] in WILL_RESTART:
             return
         status = shell_status(event)
         if not self.status:
@@ -78,10 +70,10 @@ class ExitPolicy:
         if self._is_ending or self._manager.stopping:
             return
         if self._ends_the_run(event["name"], status):
+            self.ended_by = event["pid"]
             name = self._display(event["name"], event["instance"])
-            self._end(
-                f"stopping the others because {name} has ended (--exit-policy {self._policy})"
-            )
+            option = "--exit-on" if self._deciding else f"--exit-policy {self._policy}"
+            self._end(f"stopping the others because {name} has ended ({option})")
         elif self._policy != NEVER and self._all_have_ended():
             self._end("all have ended")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..manager import Manager
     from .console import ConsoleOutput
+    from .exit_policy import ExitPolicy
 
 LINES = 20
 SAME_MOMENT = 0.001  # seconds; two that end in it may have ended in either order
@@ -22,14 +23,20 @@ SAME_MOMENT = 0.001  # seconds; two that end in it may have ended in either orde
 class FailureReport:
     """Tells through `console` of the processes that failed by themselves.
 
-    `display` turns a template's name and an instance number into the name that a person sees.
+    `display` turns a template's name and an instance number into the name that a person sees;
+    `policy` knows whose end ended the run.
     """
 
-    def __init__(self, console: ConsoleOutput, display: Callable[[str, int], str]) -> None:
+    def __init__(
+        self,
+        console: ConsoleOutput,
+        display: Callable[[str, int], str],
+        policy: ExitPolicy,
+    ) -> None:
         self._console = console
         self._display = display
+        self._policy = policy
         self._started: dict[int, float] = {}
-        self._told_to_stop: set[int] = set()
         self._stopped_after: list[str] = []
         self._failures: list[_Failure] = []
 
@@ -37,7 +44,6 @@ class FailureReport:
         self._manager = manager
         manager.subscribe("spawn", self._handle_spawn)
         manager.subscribe("stop_pid", self._handle_stop)
-        manager.subscribe("reap", self._handle_stop)
         manager.subscribe("exit", self._handle_exit)
 
     def restart(self) -> None:
@@ -47,17 +53,13 @@ class FailureReport:
         self._started[event["pid"]] = time.monotonic()
 
     def _handle_stop(self, _evtype: str, event: dict[str, Any]) -> None:
-        self._told_to_stop.add(event["pid"])
-        if self._failures:
+        if self._policy.ended_by is not None:
             self._stopped_after.append(self._display(event["name"], event["instance"]))
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         now = time.monotonic()
         started = self._started.pop(event["pid"], None)
-        if event["pid"] in self._told_to_stop:
-            self._told_to_stop.discard(event["pid"])
-            return
-        if shell_status(event) == 0 or event["then"] in WILL_RESTART:
+        if not event["by_itself"] or shell_status(event) == 0 or event["then"] in WILL_RESTART:
             return
         state = self._manager.get_process_state(event["name"])
         name = self._display(event["name"], event["instance"])
@@ -70,12 +72,12 @@ class FailureReport:
             text += ", within a millisecond of the one before"
         lines = self._console.tail(event["pid"], LINES)
         details = {"process": name, "status": shell_status(event)}
-        self._failures.append(_Failure(now, text, lines, details))
+        self._failures.append(_Failure(event["pid"], now, text, lines, details))
 
     def stop(self) -> None:
-        for index, failure in enumerate(self._failures):
+        for failure in self._failures:
             text = failure.text
-            if index == 0 and self._stopped_after:
+            if failure.id == self._policy.ended_by and self._stopped_after:
                 verb = "was" if len(self._stopped_after) == 1 else "were"
                 text += f"; {_list(self._stopped_after)} {verb} stopped because of it"
             self._console.say(text, "failure", failure.details, failure.lines)
@@ -84,9 +86,12 @@ class FailureReport:
 class _Failure:
     """One process that failed: when, in words, its last lines, and what a program wants to know."""
 
-    __slots__ = ("at", "details", "lines", "text")
+    __slots__ = ("at", "details", "id", "lines", "text")
 
-    def __init__(self, at: float, text: str, lines: list[bytes], details: dict[str, Any]) -> None:
+    def __init__(
+        self, id: int, at: float, text: str, lines: list[bytes], details: dict[str, Any]
+    ) -> None:
+        self.id = id
         self.at = at
         self.text = text
         self.lines = lines

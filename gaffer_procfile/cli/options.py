@@ -204,3 +204,9 @@ def seconds(text: str | None, name: str, default: float) -> float:
     if not 0 <= value < 1e9:
         raise UsageError(f"{name} takes a number of seconds, not {text!r}")
     return value
+
+
+def split_names(values: Sequence[str] | None) -> list[str]:
+    """The names of an option that is given several times, with commas, or both."""
+    names = [name.strip() for value in values or () for name in value.split(",")]
+    return [name for name in names if name]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from ..apps.console import ConsoleOutput
-from ..errors import UnknownProcessError, UsageError
+from ..errors import UnknownProcessError, UsageError, nearest
 from ..output.prefix import Clock, Prefixes, check_template, palette
 from ..output.screen import Screen
-from .options import is_whole_number, whole_number
+from .options import is_whole_number, split_names, whole_number
 from .streams import STDOUT, complain
 
 TYPE_CHECKING = False
@@ -109,8 +109,8 @@ def _prefixes(
 
 def _filter(args: Namespace, plan: Plan) -> Callable[[Source], bool]:
     """Which processes are shown: `--only` these, without those to `--hide`."""
-    only, hidden = args.only or (), args.hide or ()
-    names = [template.name for template in plan.templates]
+    only, hidden = split_names(args.only), split_names(args.hide)
+    names = [entry.name for entry in plan.procfile.entries]
     for name in (*only, *hidden):
         if name.partition(".")[0] not in names:
             raise UnknownProcessError(name, names)
@@ -125,6 +125,8 @@ def _filter(args: Namespace, plan: Plan) -> Callable[[Source], bool]:
 
 
 def _logs(args: Namespace, plan: Plan, warn: Callable[[str], object]) -> View | None:
+    size = _size(args.log_size)
+    kept = None if args.log_keep is None else whole_number(args.log_keep, "--log-keep", 0)
     if args.log_dir is None:
         return None
     from ..output.log_directory import DEFAULT_KEPT, DEFAULT_SIZE, LogDirectory
@@ -133,15 +135,15 @@ def _logs(args: Namespace, plan: Plan, warn: Callable[[str], object]) -> View | 
         args.log_dir,
         _prefixes(None, plan, Clock("%Y-%m-%d %H:%M:%S"), None),
         warn,
-        size=_size(args.log_size, DEFAULT_SIZE),
-        kept=whole_number(args.log_keep, "--log-keep", DEFAULT_KEPT),
+        size=DEFAULT_SIZE if size is None else size,
+        kept=DEFAULT_KEPT if kept is None else kept,
         ansi=args.log_ansi,
     )
 
 
-def _size(text: str | None, default: int) -> int:
+def _size(text: str | None) -> int | None:
     if text is None:
-        return default
+        return None
     digits = text.rstrip("KMGkmg")
     unit = _SIZE_UNITS.get(text[len(digits) :].upper())
     if unit is None or not is_whole_number(digits) or not int(digits):
@@ -154,8 +156,12 @@ def _secrets(args: Namespace, plan: Plan) -> Sequence[bytes]:
         return ()
     from ..output.redact import secrets
 
-    also = args.redact_also or ()
-    named = {name: plan.environment[name].value for name in also if name in plan.environment}
+    also = split_names(args.redact_also)
+    for name in also:
+        if name not in plan.environment:
+            hint = nearest(name, plan.environment)
+            raise UsageError(f"--redact-also {name}: there is no such variable", hint=hint)
+    named = {name: plan.environment[name].value for name in also}
     return secrets({**plan.environment.from_files(), **named}, also)
 
 

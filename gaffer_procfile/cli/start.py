@@ -14,7 +14,7 @@ from ..apps.lifeline import Lifeline
 from ..apps.signals import Signals
 from ..apps.stopping import StopReport
 from ..apps.window import WindowSize
-from ..errors import GafferError, UnknownProcessError
+from ..errors import GafferError, UnknownProcessError, UsageError
 from ..guard import end_by
 from ..loop import default_loop
 from ..manager import Manager
@@ -22,7 +22,7 @@ from ..plan import install
 from ..project import load
 from ..restart import NEVER, BackOff
 from .foreman_file import apply_defaults
-from .options import COMMON, OUTPUT, START, seconds
+from .options import COMMON, OUTPUT, START, seconds, split_names
 from .output import display, make_console, make_prefixes, wants_pty
 from .parser import parser
 from .project import project_options
@@ -72,6 +72,7 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
     )
     args = made.parse_intermixed_args(argv)
     apply_defaults(args)
+    _check_policy(args)
     stop_timeout = seconds(args.stop_timeout, "--stop-timeout", STOP_TIMEOUT)
     plan = load(project_options(args, args.names))
     for problem in plan.problems:
@@ -95,14 +96,10 @@ class Run:
         self._console = make_console(args, plan, prefixes, self._handle_broken_output)
         self._window = WindowSize(STDOUT, prefixes.width) if wants_pty(args) else None
         self._signals = Signals(self._console.say)
-        self._policy = ExitPolicy(
-            self._console.say,
-            display,
-            args.exit_policy or FIRST,
-            _deciding(args.exit_on or (), plan),
-        )
+        deciding = _deciding(split_names(args.exit_on), plan)
+        self._policy = ExitPolicy(self._console.say, display, args.exit_policy or FIRST, deciding)
         self._restart = args.restart or NEVER
-        self._failures = FailureReport(self._console, display)
+        self._failures = FailureReport(self._console, display, self._policy)
 
     def run(self) -> int:
         if self._guarded is not None:
@@ -194,6 +191,11 @@ def _event_loop() -> Any:
         return default_loop(kind)
     except (ImportError, ValueError) as error:
         raise GafferError(f"GAFFER_LOOP={kind}: {error}") from error
+
+
+def _check_policy(args: Namespace) -> None:
+    if args.exit_on and args.exit_policy:
+        raise UsageError("--exit-on is a policy of its own, it can't be with --exit-policy")
 
 
 def _deciding(names: Sequence[str], plan: Plan) -> set[str]:

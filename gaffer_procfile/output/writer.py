@@ -64,7 +64,7 @@ class Writer:
 
     def _handle_ready(self, broken: bool) -> None:
         if broken and not self._queue:
-            self._fail(BrokenPipeError(32, "the reader is gone"))
+            self._fail(BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)))
         else:
             self._flush()
             self._tell_pressure()
