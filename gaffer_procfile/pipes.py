@@ -32,7 +32,7 @@ class OutputPipe:
 
     def __init__(self, loop: Loop, fd: int, label: str, receive: Receiver) -> None:
         self._loop = loop
-        self._fd = fd
+        self.fd = fd
         self._receive = receive
         self._reading = False
         self.label = label
@@ -42,13 +42,13 @@ class OutputPipe:
     def resume(self) -> None:
         if not self._reading and not self.closed:
             self._reading = True
-            self._loop.add_reader(self._fd, self._read)
+            self._loop.add_reader(self.fd, self._read)
 
     def pause(self) -> None:
         """Stop reading. The process goes on until the pipe is full, and then waits."""
         if self._reading:
             self._reading = False
-            self._loop.remove_reader(self._fd)
+            self._loop.remove_reader(self.fd)
 
     def drain(self) -> None:
         """Take what a process has left in the pipe, at once; not what others may add meanwhile."""
@@ -59,7 +59,7 @@ class OutputPipe:
     def _read(self) -> bool:
         """Give one chunk on; False when there is nothing (more) to be had."""
         try:
-            chunk = os.read(self._fd, CHUNK)
+            chunk = os.read(self.fd, CHUNK)
         except BlockingIOError:
             return False
         except OSError:
@@ -74,7 +74,7 @@ class OutputPipe:
         if not self.closed:
             self.pause()
             self.closed = True
-            os.close(self._fd)
+            os.close(self.fd)
             self._receive(self.label, b"")
 
 

@@ -34,8 +34,6 @@ class Plumbing:
         self.input: int | None = None
         self.outputs: list[tuple[str, int]] = []
         self.streams: list[tuple[str, int]] = []
-        self.ptys: list[int] = []
-        """Our ends of pseudo-terminals, for their size; no descriptors of their own."""
         try:
             if tty is not None and redirect_output:
                 self._open_terminal(redirect_output[0], tty)
@@ -52,7 +50,6 @@ class Plumbing:
         from .pty import open_pty
 
         ours, theirs = open_pty(*size)
-        self.ptys.append(ours)
         self.outputs.append((label, ours))
         self.stdio.append(theirs)
         self.input = os.dup(ours)
@@ -73,7 +70,6 @@ class Plumbing:
                 from .pty import open_pty
 
                 ours, theirs = open_pty(*pty)
-                self.ptys.append(ours)
             self.outputs.append((label, ours))
             self.stdio.append(theirs)
         while len(self.stdio) < 3:
@@ -102,4 +98,4 @@ class Plumbing:
             self.input = None
         for _label, fd in self.outputs + self.streams:
             os.close(fd)
-        self.outputs, self.streams, self.ptys = [], [], []
+        self.outputs, self.streams = [], []

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import time
 from threading import Lock
 
 from . import system
-from .events import EventEmitter
-from .exits import ChildWatch, is_scarce
+from .exits import ChildWatch
 from .loop import adapt
-from .pipes import InputPipe, OutputPipe
-from .plumbing import Plumbing
+from .process_io import STDIN, ProcessIO, Stream
 from .spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
-from .stats import ProcessStats, Ticker
+from .stats import StatsMonitor
 from .tree import MARK, Tree, TreeWatch, send
 
 TYPE_CHECKING = False
@@ -25,33 +22,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .events import Listener
+    from .plumbing import Plumbing
+    from .process_io import Size
 
     ExitCallback = Callable[["Process", int, int], object]
     Callback = Callable[["Process"], object]
-    Size = tuple[int, int]
 
-STDIN = "stdin"
-WINDOW_SIZE = (24, 80)  # rows and columns
-
-
-class Stream:
-    """An extra two-way pipe of a process. `id` is its label."""
-
-    def __init__(self, process: Process, emitter: EventEmitter, label: str) -> None:
-        self.id = label
-        self._process = process
-        self._emitter = emitter
-
-    def write(self, data: bytes) -> None:
-        """Send `data` to the process. Thread-safe."""
-        self._process._send(self.id, data)
-
-    def subscribe(self, listener: Listener) -> None:
-        """Call `listener(label, {event, name, pid, data})` with its output; b"" is the end."""
-        self._emitter.subscribe(self.id, listener)
-
-    def unsubscribe(self, listener: Listener) -> None:
-        self._emitter.unsubscribe(self.id, listener)
+__all__ = ["Process", "Stream"]
 
 
 class Process:
@@ -107,8 +84,6 @@ class Process:
         pty: bool | Size = False,
         tty: bool | Size = False,
     ) -> None:
-        if len(redirect_output) > 2:
-            raise ValueError("redirect_output labels stdout and stderr: two labels at the most")
         self.id = id
         self.name = name
         self.group = group
@@ -118,7 +93,6 @@ class Process:
         self.cwd = cwd
         self.detach = detach
         self.shell = shell
-        self.redirect_output = list(redirect_output)
         self.redirect_input = redirect_input
         self.instance = instance
         self.pid: int | None = None
@@ -131,21 +105,24 @@ class Process:
         self._custom_channels = list(custom_channels)
         self._credentials = None if uid is None and gid is None else Credentials(uid, gid)
         self._stop_signal = stop_signal
-        self._pty = _size(pty)
-        self._tty = _size(tty)
         self._on_exit = on_exit_cb
         self._on_gone = on_gone_cb
         self._on_closed = on_closed_cb
         self._loop = adapt(loop)
-        self._output_emitter = EventEmitter(self._loop)
-        self._stream_emitter = EventEmitter(self._loop)
-        self._stats_emitter = EventEmitter(self._loop)
-        self.streams = {
-            label: Stream(self, self._stream_emitter, label) for label in custom_streams
-        }
-        self._listeners_of_stats = 0
-        self._ticker = Ticker(self._loop, self._publish_stats)
-        self._stats: ProcessStats | None = None
+        self._io = ProcessIO(
+            self._loop,
+            id,
+            name,
+            self._close_if_done,
+            redirect_input=redirect_input,
+            redirect_output=redirect_output,
+            custom_streams=custom_streams,
+            pty=pty,
+            tty=tty,
+        )
+        self.redirect_output = self._io.labels
+        self.streams = self._io.streams
+        self._stats = StatsMonitor(self._loop, lambda: self.info)
         self._popen: subprocess.Popen[bytes] | None = None
         self.stopping = False
         # How what it starts is known even when that has lost its parent: all of it inherits this.
@@ -155,10 +132,6 @@ class Process:
         self._signal_lock = Lock()  # a pid is signalled or reaped, never the one during the other
         self._child_watch: ChildWatch | None = None
         self._tree_watch: TreeWatch | None = None
-        self._outputs: list[OutputPipe] = []
-        self._reading = True
-        self._inputs: dict[str, InputPipe] = {}
-        self._ptys: list[int] = []
 
     def __repr__(self) -> str:
         return f"<Process {self.id} {self.name!r} pid={self.pid} {self.status}>"
@@ -192,7 +165,7 @@ class Process:
             "active": self.active,
             "status": self.status,
         }
-        if self._stats is not None and self.active:
+        if self.active:
             info.update(self._stats.read())
         return info
 
@@ -209,17 +182,7 @@ class Process:
         env, self._env = {**self._env, MARK: self._mark}, {}
         words = command_line(self.cmd, self.args, env, self.shell)
         try:
-            plumbing = Plumbing(
-                redirect_input=self.redirect_input,
-                redirect_output=self.redirect_output,
-                custom_streams=list(self.streams),
-                pty=self._pty,
-                tty=self._tty,
-            )
-            if is_scarce(max(plumbing.stdio)):
-                plumbing.close_theirs()
-                plumbing.close_ours()
-                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+            plumbing = self._io.open()
         except OSError as error:
             self._loop.call_soon_threadsafe(self._handle_failure, describe_failure(error))
             return
@@ -231,7 +194,7 @@ class Process:
                 credentials=self._credentials,
                 stdio=plumbing.stdio,
                 extra_fds=[*plumbing.extra, *self._custom_channels],
-                controls_terminal=self._tty is not None,
+                controls_terminal=self._io.is_one_terminal,
             )
         except CannotSpawn as error:
             plumbing.close_ours()
@@ -239,7 +202,7 @@ class Process:
         else:
             self.pid = self._popen.pid
             self._tree = Tree(self.pid, self._mark)
-            self._stats = ProcessStats(self.pid)
+            self._stats.os_pid = self.pid
             if on_spawned is not None:
                 on_spawned()
             self._loop.call_soon_threadsafe(self._watch, plumbing)
@@ -252,20 +215,9 @@ class Process:
 
     def _watch(self, plumbing: Plumbing) -> None:
         assert self.pid is not None
-        self._ptys = plumbing.ptys
-        if plumbing.input is not None:
-            self._inputs[STDIN] = InputPipe(self._loop, plumbing.input)
-        for label, fd in plumbing.outputs:
-            self._outputs.append(OutputPipe(self._loop, fd, label, self._publish_output))
-        for label, fd in plumbing.streams:
-            self._inputs[label] = InputPipe(self._loop, os.dup(fd))
-            self._outputs.append(OutputPipe(self._loop, fd, label, self._publish_stream))
-        if self._reading:
-            for output in self._outputs:
-                output.resume()
+        self._io.watch(plumbing)
         self._child_watch = ChildWatch(self._loop, self.pid, self._handle_end)
-        if self._listeners_of_stats:
-            self._ticker.start()
+        self._stats.start()
 
     def _handle_end(self) -> bool:
         """Reap the process if it has ended; whether it has."""
@@ -295,17 +247,14 @@ class Process:
             )
             self._tree_is_left = is_left and not self.detach
             self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)
-        # What it wrote before it ended is told before its end is.
-        for output in self._outputs:
-            output.drain()
+        self._io.drain()  # what it wrote before it ended is told before its end is
         self._handle_exit(self.exit_status, self.term_signal)
         return True
 
     def _handle_exit(self, exit_status: int, term_signal: int) -> None:
         self.exit_status, self.term_signal = exit_status, term_signal
-        self._ticker.stop()
-        for pipe in self._inputs.values():
-            pipe.close()
+        self._stats.stop()
+        self._io.close_inputs()
         if self._on_exit is not None:
             self._on_exit(self, exit_status, term_signal)
         if not self._tree_is_left:
@@ -325,19 +274,18 @@ class Process:
             return
         self.gone = True
         self._tree_is_left = False
-        for output in self._outputs:
-            output.drain()
+        self._io.drain()
         if self._on_gone is not None:
             self._on_gone(self)
         self._close_if_done()
 
     def _close_if_done(self) -> None:
-        if self.gone and not self.closed and all(output.closed for output in self._outputs):
+        if self.gone and not self.closed and self._io.is_at_its_end:
             self.closed = True
             if self._on_closed is not None:
                 self._on_closed(self)
-            for emitter in (self._output_emitter, self._stream_emitter, self._stats_emitter):
-                emitter.close()
+            self._io.close_emitters()
+            self._stats.close()
             self._loop.close()
 
     def close(self) -> None:
@@ -349,13 +297,9 @@ class Process:
             self._child_watch.close()
         if self._tree_watch is not None:
             self._tree_watch.close()
-        self._ticker.stop()
-        for pipe in self._inputs.values():
-            pipe.close()
+        self._stats.stop()
         self.gone = True
-        for output in self._outputs:
-            output.drain()
-            output.close()
+        self._io.close()
         self._close_if_done()
 
     # ---- stopping and signals
@@ -400,44 +344,24 @@ class Process:
         `label` is one of `redirect_output`, or "." for both. `data` is a chunk of bytes as it was
         read, cut anywhere; an empty one says that the stream has ended.
         """
-        self._output_emitter.subscribe(label, listener)
+        self._io.emitter.subscribe(label, listener)
 
     def unmonitor_io(self, label: str, listener: Listener) -> None:
-        self._output_emitter.unsubscribe(label, listener)
+        self._io.emitter.unsubscribe(label, listener)
 
     def pause_reading(self) -> None:
         """Read nothing until `resume_reading`: a full pipe then makes the process wait.
 
         Both belong to the loop's thread.
         """
-        self._reading = False
-        for output in self._outputs:
-            output.pause()
+        self._io.pause()
 
     def resume_reading(self) -> None:
-        self._reading = True
-        for output in self._outputs:
-            output.resume()
-
-    def _publish_output(self, label: str, data: bytes) -> None:
-        self._publish(self._output_emitter, label, data)
-
-    def _publish_stream(self, label: str, data: bytes) -> None:
-        self._publish(self._stream_emitter, label, data)
-
-    def _publish(self, emitter: EventEmitter, label: str, data: bytes) -> None:
-        emitter.publish(label, {"event": label, "name": self.name, "pid": self.id, "data": data})
-        if not data:
-            # Not now: this pipe calls us from its own closing.
-            self._loop.call_soon(self._close_if_done)
+        self._io.resume()
 
     def set_window_size(self, rows: int, columns: int) -> None:
         """Tell the size of the window to a process with a pseudo-terminal. Loop's thread only."""
-        if self._ptys and self.active:
-            from .pty import set_size
-
-            for fd in self._ptys:
-                set_size(fd, rows, columns)
+        if self.active and self._io.set_window_size(rows, columns):
             self.kill(signal.SIGWINCH, tree=True)  # without a controlling terminal nobody else does
 
     # ---- input
@@ -446,41 +370,16 @@ class Process:
         """Send `data` to its standard input. Raises RuntimeError without `redirect_input`."""
         if not self.redirect_input:
             raise RuntimeError(f"{self!r} was made without redirect_input")
-        self._send(STDIN, data)
+        self._io.send(STDIN, data)
 
     def writelines(self, lines: Iterable[bytes]) -> None:
         self.write(b"".join(lines))
-
-    def _send(self, label: str, data: bytes) -> None:
-        self._loop.call_soon_threadsafe(self._write_now, label, bytes(data))
-
-    def _write_now(self, label: str, data: bytes) -> None:
-        if label in self._inputs:  # else it couldn't be started
-            self._inputs[label].write(data)
 
     # ---- what it costs
 
     def monitor(self, listener: Listener) -> None:
         """Call `listener("stat", info)` now and every second while it runs."""
-        self._stats_emitter.subscribe("stat", listener)
-        self._loop.call_soon_threadsafe(self._count_listener, 1)
+        self._stats.subscribe(listener)
 
     def unmonitor(self, listener: Listener) -> None:
-        if self._stats_emitter.unsubscribe("stat", listener):
-            self._loop.call_soon_threadsafe(self._count_listener, -1)
-
-    def _count_listener(self, change: int) -> None:
-        self._listeners_of_stats += change
-        if not self._listeners_of_stats:
-            self._ticker.stop()
-        elif self.active:
-            self._ticker.start()
-
-    def _publish_stats(self) -> None:
-        self._stats_emitter.publish("stat", self.info)
-
-
-def _size(value: bool | Size) -> Size | None:
-    if isinstance(value, bool):
-        return WINDOW_SIZE if value else None
-    return value
+        self._stats.unsubscribe(listener)

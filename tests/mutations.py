@@ -175,7 +175,7 @@ def run_test(scratch: Path, test: str) -> subprocess.CompletedProcess[str]:
     env |= {"GAFFER_LOOP": "selectors", "GAFFER_TEST_DEADLINE": "2"}
     command = [
         sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-        "tests/test_seed_mistakes.py", "-k", f"{test} and not asyncio",
+        "tests/test_manager_mistakes.py", "-k", f"{test} and not asyncio",
     ]  # fmt: skip
     return subprocess.run(
         command,
@@ -192,7 +192,7 @@ def run_test(scratch: Path, test: str) -> subprocess.CompletedProcess[str]:
 def prepare(scratch: Path) -> Path:
     """Copy what the tests need; where the copy of the package is."""
     (scratch / "tests").mkdir(parents=True)
-    for name in ("conftest.py", "test_seed_mistakes.py"):
+    for name in ("conftest.py", "test_manager_mistakes.py"):
         shutil.copy(TESTS / name, scratch / "tests")
     shutil.copy(ROOT / "pyproject.toml", scratch)
     ignore = shutil.ignore_patterns("__pycache__", ".*_cache")
