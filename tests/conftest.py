@@ -308,8 +308,10 @@ def zombies() -> list[int]:
 
 
 def pytest_configure() -> None:
-    """Under nohup SIGHUP is ignored, and all that a test starts would inherit that."""
+    """Under nohup, or in a script's background, signals are ignored, and children inherit that."""
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -88,6 +88,7 @@ class ExitPolicy:
 
     def _end(self, reason: str) -> None:
         self._is_ending = True
+        # Before it is said: whoever reads of it may press Ctrl-C at once.
+        self._manager.stop()
         if self._manager.running:
             self._say(reason)
-        self._manager.stop()
