@@ -105,10 +105,12 @@ def test_more_processes_than_the_soft_limit_of_descriptors_allows(project: MakeP
 
 
 def test_who_ended_by_ctrl_c_is_not_blamed_on_a_failure(project: MakeProject) -> None:
-    made = project({"Procfile": "web: exit 3\nworker: echo ready; exec sleep 60\n"})
+    made = project({"Procfile": "web: read line < gate; exit 3\nworker: exec sleep 60\n"})
+    made.shell("mkfifo gate")
     running = made.spawn("start", *PLAIN, "--exit-policy", "never")
+    running.read_until(r"worker\.1 started")
+    made.shell("echo > gate")
     running.read_until(r"web\.1 exited with status 3")
-    running.read_until("ready")
     running.signal(signal.SIGINT)
     text = running.read_all()
     assert running.wait() == 3
