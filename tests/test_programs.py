@@ -317,6 +317,8 @@ worker is up as process 2
 worker ended with status 0
 worker is up as process 3
 worker ended with status 0
+worker is up as process 4
+worker ended with status 0
 the app stops last
 """
 

@@ -1,6 +1,7 @@
 """The Manager on pyuv's default loop, with an app of one's own.
 
-The app hears what the manager does and ends the program when the process has had three lives.
+The app hears what the manager does and ends the program when the process has had three lives. By
+then the manager has started the fourth, and stops it.
 """
 
 from __future__ import annotations
