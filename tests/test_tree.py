@@ -119,6 +119,11 @@ def leader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leader]:
         assert popen.stdout is not None
         pids = {int(popen.stdout.readline()) for _ in range(2)}
         monkeypatch.setattr(Orphans, "_recent", None)
+        tree_of_it = Tree(popen.pid, OUR_MARK)
+        wait_until(
+            lambda: {row.pid for row in tree_of_it.look(leader_is_there=True)} == pids,
+            "the ends of those that only forked",
+        )
         yield popen, pids
         for pid in pids:
             if is_alive(pid):
