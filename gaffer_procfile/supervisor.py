@@ -239,7 +239,7 @@ class Supervisor:
                 exit_status=exit_status,
                 term_signal=term_signal,
                 by_itself=by_itself,
-                then="stopped" if flaps else then,
+                then=slots.STOPPED if flaps else then,
                 **details,
             )
             if slot.state == slots.GAVE_UP:

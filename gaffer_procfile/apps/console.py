@@ -12,6 +12,7 @@ from ..output.redact import Redactor
 from ..output.source import Source
 from ..output.tail import Tail
 from ..output.writer import Writer
+from ..slots import BACKING_OFF, GAVE_UP, PENDING
 from .outcome import describe
 
 TYPE_CHECKING = False
@@ -222,10 +223,10 @@ class ConsoleOutput:
 
 
 def _what_follows(event: dict[str, Any]) -> str:
-    if event["then"] == "backing-off":
+    if event["then"] == BACKING_OFF:
         return f", starting it again in {event['delay']:.1f} s"
-    if event["then"] == "pending":
+    if event["then"] == PENDING:
         return ", starting it again"
-    if event["then"] == "gave-up":
+    if event["then"] == GAVE_UP:
         return ", giving up"
     return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..slots import BACKING_OFF, PENDING
 from .outcome import shell_status
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ FAILURE = "failure"
 ALL = "all"
 NEVER = "never"
 
-WILL_RESTART = ("pending", "backing-off")  # what an exit event says of one that isn't the last
+WILL_RESTART = (PENDING, BACKING_OFF)  # what an exit event says of one that isn't the last
 
 
 class ExitPolicy:

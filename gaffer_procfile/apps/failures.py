@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ..slots import GAVE_UP
 from .exit_policy import WILL_RESTART
 from .outcome import describe, shell_status
 
@@ -66,7 +67,7 @@ class FailureReport:
         text = f"{name} {describe(event, state.cmd if state else '')}"
         if started is not None:
             text += f" after {now - started:.1f} s"
-        if event["then"] == "gave-up":
+        if event["then"] == GAVE_UP:
             text += ", once too often to be restarted"
         if self._failures and now - self._failures[-1].at < SAME_MOMENT:
             text += ", within a millisecond of the one before"

@@ -6,6 +6,7 @@ import os
 import signal
 
 from .. import procfile
+from ..apps.outcome import NOT_EXECUTABLE, NOT_FOUND
 from ..errors import GafferError, UsageError
 from ..project import load, locate
 from .foreman_file import apply_defaults
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from ..project import Location
 
-NOT_FOUND = 127  # the statuses of a shell
-NOT_EXECUTABLE = 126
 
 DESCRIPTION = """\
 Run one command with the variables of .env, in the project's directory, or an entry of the
