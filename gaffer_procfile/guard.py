@@ -121,8 +121,6 @@ def _pass_signals_on(guard: int, status_reader: int, watched: Iterable[int]) -> 
             continue
         if found.si_code != _FROM_KERNEL or found.si_signo not in _FROM_KEYS:
             target.send(found.si_signo)
-        if found.si_signo == signal.SIGTSTP:
-            os.kill(os.getpid(), signal.SIGSTOP)  # our shell waits for us to stop, not for gaffer
 
 
 def _reap() -> list[int]:
@@ -180,6 +178,7 @@ def end_by(signum: int) -> NoReturn:
 
 def _guard(gaffer: int, ready: int, status_writer: int) -> NoReturn:
     """Reap until gaffer proper has ended, then kill what is left, then say how it ended."""
+    outer = os.getppid()
     try:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -190,7 +189,7 @@ def _guard(gaffer: int, ready: int, status_writer: int) -> NoReturn:
         except OSError:
             pass  # a sandbox forbids it: what gaffer starts is then init's when gaffer is killed
         os.write(ready, b"!")
-        status = _wait_for(gaffer)
+        status = _wait_for(gaffer, outer)
         sweep()
         os.write(status_writer, status.to_bytes(4, "little"))
     finally:
@@ -210,11 +209,18 @@ def _let_go_of_files(keep: tuple[int, int]) -> None:
     os.chdir("/")
 
 
-def _wait_for(gaffer: int) -> int:
+def _wait_for(gaffer: int, outer: int) -> int:
+    """Gaffer's wait status, when it has ended. When it is halted, so is the outer process."""
     while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == gaffer:
+        pid, status = os.waitpid(-1, os.WUNTRACED)
+        if pid != gaffer:
+            continue
+        if not os.WIFSTOPPED(status):
             return status
+        # Now, and not before: whoever then continues the outer one continues gaffer, too. The
+        # shell waits for the outer one to halt.
+        if os.getppid() == outer:
+            os.kill(outer, signal.SIGSTOP)
 
 
 def sweep() -> None:

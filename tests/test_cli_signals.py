@@ -264,3 +264,17 @@ def test_ctrl_z_and_then_the_end(project: MakeProject) -> None:
     running.signal(signal.SIGCONT)
     assert running.wait() == -signal.SIGTERM
     assert "| bye" in running.text
+
+
+def test_a_halt_is_over_when_gaffer_itself_has_halted(project: MakeProject) -> None:
+    """Else what continues it at once comes before its halt, and it halts for good."""
+    running = project({"Procfile": "web: echo ready; exec sleep 100\n"}).spawn("start")
+    running.read_until(r"web\.1 +\| ready")
+    outer, gaffer = psutil.Process(running.pid), running.gaffer
+    # Slow to halt: it is stopped before it can look at the signal.
+    gaffer.send_signal(signal.SIGSTOP)
+    wait_until(lambda: outer.status() == psutil.STATUS_STOPPED, "the outer process's halt")
+    running.signal(signal.SIGCONT)
+    wait_until(lambda: gaffer.status() != psutil.STATUS_STOPPED, "gaffer's going on")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
