@@ -52,7 +52,7 @@ class Manager:
     (0 where it wasn't one), a `reason` where the command couldn't be executed, `by_itself` (False
     where it was told to stop), and `then`: the state that follows (see `slots`; `pending` and
     `backing-off` are a restart, the latter after `delay` seconds). `kill` tells of SIGKILL after the
-    stop timeout, `give_up` of the end of restarts.
+    stop timeout, `give_up` of the end of restarts. Apps add events of their own (see `report`).
     """
 
     def __init__(self, loop: Any = None) -> None:
@@ -172,6 +172,11 @@ class Manager:
 
     def unsubscribe(self, evtype: str, listener: Listener) -> None:
         self._emitter.unsubscribe(evtype, listener)
+
+    def report(self, id: int, evtype: str, **details: Any) -> None:
+        """Publish an app's own event about the process with this id, for other apps to hear."""
+        with self._lock:
+            self._supervisor.publish_of(self.get_process(id), evtype, **details)
 
     def _publish(self, evtype: str, name: str, **details: Any) -> None:
         for published in (evtype, f"proc.{name}.{evtype}"):
@@ -308,10 +313,17 @@ class Manager:
                 process = self.running[name_or_id]
                 self._supervisor.stop_one(self.processes[process.name], process)
 
-    def restart_process(self, name: str) -> None:
-        """Replace a template's processes, one after the other; one that was stopped is started."""
+    def restart_process(self, name_or_id: str | int) -> None:
+        """Replace a template's processes, one after the other, or the one with this id.
+
+        A template that was stopped is started.
+        """
         with self._lock:
-            self._supervisor.restart(self._state(name))
+            if isinstance(name_or_id, str):
+                self._supervisor.restart(self._state(name_or_id))
+            elif name_or_id in self.running:
+                process = self.running[name_or_id]
+                self._supervisor.restart_one(self.processes[process.name], process)
 
     def manage_process(self, name: str) -> None:
         """Start what is missing of a template and stop what is too much."""

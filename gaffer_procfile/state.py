@@ -42,6 +42,7 @@ _SETTINGS = frozenset(
     (
         *_PROCESS_SETTINGS,
         "back_off",
+        "depends_on",
         "env",
         "flapping",
         "graceful_timeout",
@@ -111,6 +112,7 @@ class ProcessState:
     - `port`: PORT of the first instance, the others have the next ones; `instance_env`: a mapping
       in whose values `{instance}` stands for the slot;
     - `graceful_timeout` or `stop_timeout` (30): seconds from the stop signal to SIGKILL;
+    - `depends_on`: names of templates; when the manager stops, they are stopped after this one;
     - `restart`: `always` (the default), `on-failure` or `never`; `back_off` (a BackOff): how long to
       wait before a restart, without it not at all.
 
@@ -138,6 +140,7 @@ class ProcessState:
         self.group: str | None = settings.get("group")
         self.flapping: FlappingInfo | None = settings.get("flapping")
         self.back_off: BackOff | None = settings.get("back_off")
+        self.depends_on: tuple[str, ...] = tuple(settings.get("depends_on") or ())
         self.forgive()
         self.detach: bool = settings.get("detach", False)
         self.graceful_timeout: float = _stop_timeout(settings)
@@ -149,6 +152,13 @@ class ProcessState:
     def active(self) -> bool:
         """Whether it is meant to run; False when it was stopped."""
         return not self.stopped
+
+    @property
+    def holds_anything(self) -> bool:
+        """Whether anything is left of its processes, but what is detached."""
+        return any(
+            slot.process is not None and not slot.process.detach for slot in self.slots.values()
+        )
 
     @property
     def pids(self) -> list[int]:

@@ -49,6 +49,9 @@ class Supervisor:
         self._on_gone = on_gone
         self._next_id = next_id
         self._tracker = ProcessTracker(loop, self._handle_kill)
+        self._to_stop: list[ProcessState] = []  # by `stop_all`, and not told yet
+        self._ending: list[ProcessState] = []  # by `stop_all`, of which something is left
+        self._on_stopped: Callable[[], object] | None = None
 
     # ---- what the manager asks for
 
@@ -95,17 +98,38 @@ class Supervisor:
         self._end(state, state.slots[process.instance], "stop_pid", slots.STOPPED)
 
     def stop_all(self, states: Sequence[ProcessState], on_done: Callable[[], object]) -> None:
-        """Stop everything but what is detached; `on_done()` is called when all of it has been told."""
+        """Stop everything but what is detached, first those that no other depends on.
+
+        `on_done()` is called when all of it has been told.
+        """
         self.stopping = True
-        for state in states:
-            self.stop(state, spare_detached=True)
+        self._to_stop = list(states)
+        self._on_stopped = on_done
+        self._stop_next()
 
-        def let_go() -> None:
-            for process in list(self.unclosed.values()):
-                process.close()  # publishes what it reads, so:
-            self._loop.call_soon(on_done)
+    def _stop_next(self) -> None:
+        """Stop those that nothing depends on that is left; wait for the last of all."""
+        while self._to_stop:
+            self._ending = [state for state in self._ending if state.holds_anything]
+            left = self._ending + self._to_stop
+            needed = {name for state in left for name in state.depends_on}
+            free = [state for state in self._to_stop if state.name not in needed]
+            if not free:
+                if self._ending:
+                    return
+                free, needed = self._to_stop, set()  # they depend on each other
+            self._to_stop = [state for state in self._to_stop if state.name in needed]
+            for state in free:
+                self.stop(state, spare_detached=True)
+            self._ending += free
+        if self._on_stopped is not None:
+            on_done, self._on_stopped = self._on_stopped, None
+            self._tracker.on_done(lambda: self._let_go(on_done))
 
-        self._tracker.on_done(let_go)
+    def _let_go(self, on_done: Callable[[], object]) -> None:
+        for process in list(self.unclosed.values()):
+            process.close()  # publishes what it reads, so:
+        self._loop.call_soon(on_done)
 
     def restart(self, state: ProcessState) -> None:
         """Replace the processes one after the other, each when the one before has its successor."""
@@ -118,8 +142,28 @@ class Supervisor:
         self._restart_next(state)
         self.start(state)
 
+    def restart_one(self, state: ProcessState, process: Process) -> None:
+        """Replace one process, when those before it in a restart under way have been."""
+        slot = state.slots[process.instance]
+        if self.stopping or slot in state.restarting:
+            return
+        slot.history = state.new_history()
+        state.restarting.append(slot)
+        if len(state.restarting) == 1:
+            self._restart_next(state)
+
     def kill(self) -> None:
-        """Kill at once what was told to stop and hasn't yet."""
+        """Kill at once what was told to stop and hasn't yet, or would be told next."""
+        self._loop.call_soon_threadsafe(self._kill)
+
+    def _kill(self) -> None:
+        with self._lock:
+            in_turn, self._to_stop = self._to_stop, []
+            for state in in_turn:
+                self.stop(state, spare_detached=True)
+            if in_turn:
+                self._stop_next()
+        # What is told just now is tracked from the next turn on.
         self._loop.call_soon_threadsafe(self._tracker.kill_all)
 
     def close(self) -> None:
@@ -145,7 +189,7 @@ class Supervisor:
             state.running.append(process)
             self.running[process.id] = process
             slot.move(slots.RUNNING, "spawn")
-            self._publish_of(process, "spawn", detached=process.detach)
+            self.publish_of(process, "spawn", detached=process.detach)
 
         process.spawn(tell)
 
@@ -160,7 +204,7 @@ class Supervisor:
             slot.then = then
             if self._forget(state, process):
                 slot.move(slots.STOPPING, event)
-                self._publish_of(process, event)
+                self.publish_of(process, event)
             else:
                 slot.move(slots.STOPPING)  # it couldn't be started, or has left others behind
             self._stop(state, process)
@@ -181,7 +225,8 @@ class Supervisor:
         if to == slots.REMOVED:
             del state.slots[slot.number]
 
-    def _publish_of(self, process: Process, evtype: str, **details: Any) -> None:
+    def publish_of(self, process: Process, evtype: str, **details: Any) -> None:
+        """Publish an event about a process."""
         self._publish(
             evtype,
             process.name,
@@ -233,7 +278,7 @@ class Supervisor:
             then = slot.then if slot.state == slots.STOPPING else slot.state
             if then == slots.BACKING_OFF:
                 details["delay"] = slot.delay
-            self._publish_of(
+            self.publish_of(
                 process,
                 "exit",
                 exit_status=exit_status,
@@ -243,7 +288,7 @@ class Supervisor:
                 **details,
             )
             if slot.state == slots.GAVE_UP:
-                self._publish_of(process, "give_up")
+                self.publish_of(process, "give_up")
             elif by_itself and slot.state == slots.STOPPING:
                 self._stop(state, process)  # the next one has to wait for what it has left behind
             if flaps:
@@ -289,6 +334,8 @@ class Supervisor:
                 state.restarting.popleft()
                 self._restart_next(state)
             self._on_gone()
+            if self.stopping:
+                self._stop_next()
 
     def _handle_delay(self, state: ProcessState, slot: Slot) -> None:
         with self._lock:
@@ -299,7 +346,7 @@ class Supervisor:
 
     def _handle_kill(self, process: Process) -> None:
         with self._lock:
-            self._publish_of(process, "kill")
+            self.publish_of(process, "kill")
 
     def _handle_closed(self, process: Process) -> None:
         with self._lock:
