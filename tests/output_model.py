@@ -114,11 +114,15 @@ def attributes_at_line_ends(data: bytes) -> set[Attributes]:
 # ---- a terminal, a clock
 
 
-def rows(data: bytes) -> list[bytes]:
-    """The rows of a terminal that was sent `data`, which has no escape but "erase to the right"."""
+def rows(data: bytes, columns: int = 1 << 30) -> list[bytes]:
+    """The rows of a terminal that was sent `data`.
+
+    It knows two escapes: "erase to the right", and whether a full row goes on in the next one.
+    """
     shown: list[bytearray] = [bytearray()]
     column = 0
-    for token in re.findall(rb"\x1b\[K|[\s\S]", data):
+    wraps = True
+    for token in re.findall(rb"\x1b\[K|\x1b\[\?7[hl]|[\s\S]", data):
         row = shown[-1]
         if token == b"\n":
             shown.append(bytearray())
@@ -126,8 +130,14 @@ def rows(data: bytes) -> list[bytes]:
         elif token == b"\r":
             column = 0
         elif token == b"\x1b[K":
-            del row[column:]
+            del row[min(column, columns - 1) :]  # the cursor never stands behind the last column
+        elif token.startswith(b"\x1b"):
+            wraps = token.endswith(b"h")
         else:
+            if column == columns and wraps:
+                shown.append(row := bytearray())
+                column = 0
+            column = min(column, columns - 1)
             row[column : column + 1] = token
             column += 1
     return [bytes(row) for row in shown]

@@ -183,6 +183,74 @@ def test_a_bar_that_is_interrupted_does_not_come_back_at_once() -> None:
     assert b"a      | 99%" in shown
 
 
+@pytest.mark.parametrize("first", [b"\r", b""])
+@pytest.mark.parametrize("last", [b"\n", b"\rall of it: " + b"=" * 100 + b"\n"])
+def test_a_bar_that_is_wider_than_the_window_stays_in_its_row(first: bytes, last: bytes) -> None:
+    stage = Stage()
+    stage["a"].feed(first + b"0% " + b"-" * 9)
+    for percent in range(1, 100):
+        stage.loop.advance(0.1)
+        stage["a"].feed(b"\r%d%% " % percent + b"=" * 100)
+        if percent % 3 == 0:
+            stage["a"].feed(b"=")
+    stage["a"].feed(last)
+    shown = output_model.rows(stage.output, 40)
+    # The last state is there as a whole, in as many rows as that takes, and no other.
+    text = b"all of it: " + b"=" * 100 if len(last) > 1 else b"99% " + b"=" * 101
+    assert b"".join(shown) == b"a      | " + text
+    assert len(shown) == 4
+
+
+def test_a_wide_bar_that_is_interrupted_is_left_whole() -> None:
+    stage = Stage()
+    stage["a"].feed(b"\r1%% " + b"=" * 100)
+    stage.loop.advance(0.1)
+    stage["b"].feed(b"x\n")
+    stage.loop.advance(0.1)
+    assert output_model.rows(stage.output, 40)[-2:] == [b"b      | x", b""]
+    assert stage.output.count(b"=") == 200
+
+
+def test_a_bar_that_goes_on_without_an_end_is_not_kept() -> None:
+    stage = Stage()
+    stage["a"].feed(b"\r0%\r1%")
+    stage.loop.advance(0.1)
+    for _ in range(100):
+        stage["a"].feed(b"=" * 1000)
+    stage["a"].feed(b"\nnext\n")
+    assert stage.screen._bar is None
+    assert len(stage.output) < 150_000
+    assert output_model.rows(stage.output)[0] == b"a      | 1%" + b"=" * 100_000
+
+
+def test_a_bar_that_is_erased_leaves_nothing_of_it() -> None:
+    loop, written = FakeLoop(), list[bytes]()
+    screen = Screen(loop, written.append, None, interactive=True, colour=False)  # type: ignore[arg-type]
+    stream = screen.open(Source("a", "a", 1, 1, "stdout"))
+    stream.feed(b"\r50%")
+    loop.advance(0.1)
+    stream.feed(b"\r\x1b[2K\nnext\n")
+    assert output_model.rows(b"".join(written)) == [b"", b"next", b""]
+
+
+def test_what_the_terminal_echoed_of_ctrl_c_is_written_over() -> None:
+    stage = Stage()
+    stage.written.append(b"^C")
+    stage.screen.say("Ctrl-C: stopping", "notice", {})
+    stage["a"].feed(b"(Pdb) ")
+    stage.loop.advance(0.1)
+    stage.written.append(b"^C")
+    stage.screen.say("Ctrl-C: stopping", "notice", {})
+    stage.end()
+    shown = output_model.rows(stage.output)
+    assert shown == [
+        b"gaffer | Ctrl-C: stopping",
+        b"a      | (Pdb) ^C",
+        b"gaffer | Ctrl-C: stopping",
+        b"",
+    ]
+
+
 def test_what_cannot_be_seen_is_no_open_line() -> None:
     stage = Stage()
     stage["a"].feed(b"\x1b[?25l")
@@ -245,12 +313,50 @@ def test_the_delta_of_the_lines_of_one_read_is_nothing() -> None:
 
 
 def painted(frames: int, rows: int, end: bytes = b"") -> bytes:
-    """Rows as docker compose paints them."""
+    """Rows that are erased and written anew, in the simplest way."""
     data = b""
     for frame in range(frames):
         data += b"\x1b[%dA" % rows if frame else b""
         data += b"".join(b"\x1b[2Kpart %d: %d%%\n" % (row, frame) for row in range(rows))
     return data + end
+
+
+def composed(frames: int, rows: int, width: int = 60) -> list[bytes]:
+    """Rows as docker compose and BuildKit paint them: an imitation, tests/recorded has its README."""
+    painted = []
+    shown = 0
+    for frame in range(frames):
+        is_last = frame == frames - 1
+        data = b"\x1b[1A" * (shown + 1) + (b"" if frame else b"\x1b[1B") + b"\x1b[0G\x1b[?25l"
+        data += b"[+] Running %d/%d\n" % (rows if is_last else 0, rows)
+        shown = min(rows, frame + 1)
+        for row in range(shown):
+            state = " ✔ shop-%d Started" if is_last else " ⠿ shop-%d Starting"
+            timer = f"{frame / 10:.1f}s\n"
+            line = (state % row).ljust(width - len(timer)) + timer
+            data += b"\x1b[34m" + line.encode() + b"\x1b[0m"
+        painted.append(data + b"\x1b[?25h")
+    return painted
+
+
+@pytest.mark.parametrize("interactive", [False, True])
+@pytest.mark.parametrize("pause", [0.0, 0.1])
+def test_rows_as_docker_compose_paints_them(interactive: bool, pause: float) -> None:
+    stage = Stage(interactive=interactive)
+    stage["a"].feed(b"before\n")
+    for data in composed(40, 2):
+        stage["a"].feed(data)
+        stage.loop.advance(pause)
+    stage["a"].feed(b"after\n")
+    stage.end()
+    shown = [b" ".join(row.split()[2:]).decode() for row in output_model.rows(stage.output)[:-1]]
+    assert shown == [
+        "before",
+        "[+] Running 2/2",
+        "✔ shop-0 Started 3.9s",
+        "✔ shop-1 Started 3.9s",
+        "after",
+    ]
 
 
 def test_rows_are_shown_at_first_and_at_last() -> None:
@@ -345,6 +451,11 @@ RECORDINGS = {
     "tqdm": 3,
     "tqdm_nested": 4,
     "rich": 5,
+    "wget": 10,
+    "curl": 3,
+    "curl_bar": 1,
+    "cargo": 6,
+    "docker_pull": 9,
 }
 
 
@@ -370,6 +481,11 @@ def test_recorded_tools_end_up_as_a_few_readable_lines(
         "tqdm": "load: 100%",
         "tqdm_nested": "epoch: 100%",
         "rich": "unpack   ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━ 100%",
+        "wget": "/dev/null           100%[===================>] 390.62K   198KB/s    in 2.0s",
+        "curl": "100  390k  100  390k    0     0   197k      0  0:00:01  0:00:01 --:--:--  197k",
+        "curl_bar": "#" * 72 + " 100.0%",
+        "cargo": "   Compiling shop v0.1.0 (/src/shop)",
+        "docker_pull": "3b4c5d6e7f80: Pull complete",
     }[name] in text
 
 

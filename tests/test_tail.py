@@ -53,3 +53,14 @@ def test_a_line_that_is_too_long_is_its_end() -> None:
     tail.feed("stdout", b"end\n")
     [line] = tail.lines(5)
     assert line.endswith(b"yend") and len(line) <= KEPT + 4
+
+
+def test_a_spinner_and_painted_rows_are_there_in_their_last_state() -> None:
+    tail = Tail()
+    tail.feed("stdout", b"| load\x1b[1G/ load\x1b[1Gloaded\n")
+    for percent in (10, 50, 90):
+        tail.feed("stdout", b"\x1b[2A" if percent > 10 else b"")
+        tail.feed("stdout", b"\x1b[2Kone: %d%%\n\x1b[2Ktwo: 0%%\n" % percent)
+    tail.feed("stderr", b"no space left")
+    first, last = [b"one: 10%", b"two: 0%"], [b"one: 90%", b"two: 0%"]
+    assert tail.lines(20) == [b"loaded", *first, *last, b"no space left"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from .ansi import Cleaner
 from .lines import Lines, prefixed
 from .repaint import SETTLED
-from .source import report, system_source
+from .source import NOTICE, report, system_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,11 @@ PATIENCE = 0.1  # seconds until an open line is shown, and then until others may
 REDRAW_PATIENCE = 5.0  # seconds until a progress bar that was interrupted is shown again
 MOST_HELD = 256 * 1024  # bytes that wait for an open line to end
 
-_ERASE_REST = b"\x1b[K"
+LONGEST_BAR = 4096  # bytes; what writes a longer line isn't redrawing it
+
+_ANEW = b"\r\x1b[K"
+# What is to be written anew must not go on in the next row: there is no way back from there.
+_CLIP, _WRAP = b"\x1b[?7l", b"\x1b[?7h"
 
 
 class Screen:
@@ -52,6 +56,8 @@ class Screen:
         self._colour = colour
         self._raw = raw
         self._owner: ScreenStream | None = None  # whose open line is the last one on the screen
+        # The open line, if it is redrawn: the terminal shows what fits in a row.
+        self._bar: bytes | None = None
         self._held: list[bytes] = []  # what the others have written meanwhile
         self._held_size = 0
         self._held_timer: Cancellable | None = None
@@ -66,19 +72,29 @@ class Screen:
         return ScreenStream(self, self._loop, source, lines, cleaner)
 
     def say(
-        self, text: str, _event: str, _details: object, last_lines: Sequence[bytes] = ()
+        self, text: str, event: str, _details: object, last_lines: Sequence[bytes] = ()
     ) -> None:
         """Show lines of gaffer's own."""
+        if self.interactive and self._owner is None and event == NOTICE:
+            self._write(b"\r")  # over the ^C that the terminal has echoed
         self._system.feed(report(text, last_lines))
 
     def finish(self) -> None:
         """No stream is left: end the open line, and show what waits."""
         self._release()
 
-    def _show(self, stream: ScreenStream, block: Block, text: bytes) -> None:
+    # ---- what its streams call
+
+    def owns(self, stream: ScreenStream) -> bool:
+        """Whether the open line of `stream` is the last one on the screen."""
+        return self._owner is stream
+
+    def show(self, stream: ScreenStream, block: Block) -> None:
+        """Show what `stream` has: now, or when the open line has ended that is another's."""
         if self._owner is stream:
-            self._continue(stream, block, text)
+            self._continue(stream, block)
             return
+        text = block.text
         continued = block.continued and not block.overwrites
         if continued and text.startswith(b"\n"):
             # The line was shown in full, only its end was not.
@@ -100,6 +116,37 @@ class Screen:
             else:
                 self._hold()
 
+    def show_open(self, stream: ScreenStream) -> bool:
+        """Show the open line of `stream`; False if it has to wait for another's."""
+        if self._owner is not None and self._owner is not stream:
+            self._hold()
+            return False
+        is_bar = stream.is_bar  # before it is taken
+        block = stream.take_open()
+        if block is None:
+            return True
+        if self._owner is stream:
+            self._continue(stream, block)
+            return True
+        self._owner = stream
+        text = block.text
+        if self._prefixes is not None:
+            text = self._prefixed(stream, text, block.continued and not block.overwrites)
+        if is_bar and len(text) <= LONGEST_BAR:
+            self._bar = text
+            text = _CLIP + text + _WRAP
+        self._write(text)
+        return True
+
+    def close(self, stream: ScreenStream) -> None:
+        """`stream` has ended."""
+        if self._owner is stream:
+            self._release()
+        if self._prefixes is not None:
+            self._prefixes.forget(stream.source)
+
+    # ---- how it is written
+
     def _prefixed(self, stream: ScreenStream, text: bytes, continued: bool = False) -> bytes:
         assert self._prefixes is not None
         first = self._prefixes.get(stream.source, continued=continued)
@@ -108,38 +155,32 @@ class Screen:
         # Asked for again: the time since the process's last line is another one now.
         return prefixed(text, first, self._prefixes.get(stream.source))
 
-    def _continue(self, stream: ScreenStream, block: Block, text: bytes) -> None:
+    def _continue(self, stream: ScreenStream, block: Block) -> None:
         """Go on in the open line, or write it anew."""
+        line, newline, rest = block.text.partition(b"\n")
         if block.overwrites:
             prefix = self._prefixes.get(stream.source) if self._prefixes is not None else b""
-            line, newline, rest = text.partition(b"\n")
-            self._write(b"\r" + prefix + line + _ERASE_REST + newline)
-        else:
-            line, newline, rest = text.partition(b"\n")
+            self._bar = prefix + line
+        elif self._bar is not None:
+            self._bar += line
+        if self._bar is None:
             self._write(line + newline)
+        elif newline or len(self._bar) > LONGEST_BAR:
+            self._end_bar()
+            self._write(newline)
+        else:
+            self._write(_ANEW + _CLIP + self._bar + _WRAP)
         if newline:
             self._owner = None
             if rest:
                 self._write(rest if self._prefixes is None else self._prefixed(stream, rest))
             self._flush_held()
 
-    def _show_open(self, stream: ScreenStream) -> bool:
-        """Show the open line of `stream`; False if it has to wait for another's."""
-        if self._owner is not None and self._owner is not stream:
-            self._hold()
-            return False
-        block = stream.take_open()
-        if block is not None:
-            text = stream.cleaned(block)
-            if self._owner is stream:
-                self._continue(stream, block, text)
-            else:
-                self._owner = stream
-                continued = block.continued and not block.overwrites
-                if self._prefixes is not None:
-                    text = self._prefixed(stream, text, continued)
-                self._write(text)
-        return True
+    def _end_bar(self) -> None:
+        """Write its last state, if there is one, as any other line: in full."""
+        if self._bar is not None:
+            self._write(_ANEW + self._bar)
+            self._bar = None
 
     def _hold(self) -> None:
         if self._held_timer is None:
@@ -149,6 +190,7 @@ class Screen:
         """Break the open line, for the others have waited long enough."""
         if self._owner is not None:
             owner, self._owner = self._owner, None
+            self._end_bar()
             self._write(b"\n")
             owner.handle_interruption()
         self._flush_held()
@@ -162,15 +204,12 @@ class Screen:
         for text in held:
             self._write(text)
 
-    def _close(self, stream: ScreenStream) -> None:
-        if self._owner is stream:
-            self._release()
-        if self._prefixes is not None:
-            self._prefixes.forget(stream.source)
-
 
 class ScreenStream:
-    """One stream on its way to the screen."""
+    """One stream on its way to the screen: what is a line in it, and when an open one is shown.
+
+    The screen decides what is written then.
+    """
 
     def __init__(
         self, screen: Screen, loop: Loop, source: Source, lines: Lines, cleaner: Cleaner | None
@@ -186,6 +225,8 @@ class ScreenStream:
 
     def feed(self, data: bytes) -> None:
         self._pass_on(self._lines.feed(data))
+        if self._screen.interactive:
+            self._watch_open_line()
         if self._lines.is_repainting and self._settle_timer is None:
             self._settle_timer = self._loop.call_later(SETTLED, self._settle)
 
@@ -194,32 +235,40 @@ class ScreenStream:
             if timer is not None:
                 timer.cancel()
         self._timer = self._settle_timer = None
-        for block in self._lines.end():
-            self._screen._show(self, block, self.cleaned(block))
-        self._screen._close(self)
+        self._pass_on(self._lines.end())
+        self._screen.close(self)
+
+    @property
+    def is_bar(self) -> bool:
+        """Whether the open line is written again and again."""
+        return self._lines.overwrites
+
+    def take_open(self) -> Block | None:
+        """What there is of a line that hasn't ended, for the screen to show."""
+        block = self._lines.take_open()
+        return None if block is None else self._cleaned(block)
+
+    def handle_interruption(self) -> None:
+        """Others have written below the open line."""
+        self._was_interrupted = True
 
     def _pass_on(self, blocks: Sequence[Block]) -> None:
         for block in blocks:
-            self._screen._show(self, block, self.cleaned(block))
-        if self._screen.interactive:
-            self._watch_open_line()
+            self._screen.show(self, self._cleaned(block))
+
+    def _cleaned(self, block: Block) -> Block:
+        if self._cleaner is not None:
+            block.text = self._cleaner.clean(block.text)
+        return block
 
     def _settle(self) -> None:
         """Rows are being painted anew: show those whose time has come."""
         self._settle_timer = None
         self._pass_on(self._lines.settle())
+        if self._screen.interactive:
+            self._watch_open_line()
         if self._lines.is_repainting:
             self._settle_timer = self._loop.call_later(SETTLED, self._settle)
-
-    def cleaned(self, block: Block) -> bytes:
-        return block.text if self._cleaner is None else self._cleaner.clean(block.text)
-
-    def take_open(self) -> Block | None:
-        return self._lines.take_open()
-
-    def handle_interruption(self) -> None:
-        """Others have written below the open line."""
-        self._was_interrupted = True
 
     def _watch_open_line(self) -> None:
         if not self._lines.is_open:
@@ -227,14 +276,15 @@ class ScreenStream:
                 self._timer.cancel()
                 self._timer = None
             self._was_interrupted = False
-        elif self._screen._owner is self:
-            self._screen._show_open(self)  # it is on the screen: what follows follows at once
+        elif self._screen.owns(self):
+            self._screen.show_open(self)  # it is on the screen: what follows follows at once
         elif self._timer is None:
             # A bar that redraws itself would leave a line at every interruption.
-            bar = self._was_interrupted and self._lines.overwrites
-            self._timer = self._loop.call_later(REDRAW_PATIENCE if bar else PATIENCE, self._show)
+            bar = self._was_interrupted and self.is_bar
+            patience = REDRAW_PATIENCE if bar else PATIENCE
+            self._timer = self._loop.call_later(patience, self._show_open)
 
-    def _show(self) -> None:
+    def _show_open(self) -> None:
         self._timer = None
-        if self._lines.is_open and not self._screen._show_open(self):
-            self._timer = self._loop.call_later(PATIENCE, self._show)
+        if self._lines.is_open and not self._screen.show_open(self):
+            self._timer = self._loop.call_later(PATIENCE, self._show_open)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 SYSTEM = "gaffer"  # the name of what no process wrote
 STDOUT = "stdout"
 STDERR = "stderr"
+NOTICE = "notice"  # the event of what gaffer says by the way: that Ctrl-C was heard, what is used
 
 
 class Source:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from .ansi import strip
+from .lines import Lines
 
 KEPT = 16 * 1024  # bytes
 
@@ -34,10 +35,8 @@ class Tail:
 
     def lines(self, count: int) -> list[bytes]:
         """The last `count` lines, without escape sequences and what was overwritten."""
-        text = strip(
-            b"".join([*self._chunks, *(rest + b"\n" for rest in self._open.values() if rest)])
-        )
-        lines = [
-            line.rstrip(b"\r").rpartition(b"\r")[2] for line in text.rstrip(b"\r\n").split(b"\n")
-        ]
+        written = b"".join([*self._chunks, *(rest + b"\n" for rest in self._open.values() if rest)])
+        kept = Lines(clock=lambda: 0.0)
+        blocks = [*kept.feed(written), *kept.end()]
+        lines = strip(b"".join([block.text for block in blocks])).rstrip(b"\n").split(b"\n")
         return lines[-count:] if count and lines != [b""] else []
