@@ -26,6 +26,13 @@ def test_it_is_nowhere(project: MakeProject, args: list[str]) -> None:
     assert b"a [redacted] b" in result.raw
 
 
+def test_the_password_of_a_url_but_not_the_rest_of_it(project: MakeProject) -> None:
+    url = "postgres://shop:hunter-22@db/shop"
+    made = project({"Procfile": "web: echo at $DATABASE_URL\n", ".env": f"DATABASE_URL={url}\n"})
+    result = made.run("start", "--redact", "-q", "--no-prefix")
+    assert result.stdout == "at postgres://shop:[redacted]@db/shop\n"
+
+
 def test_more_by_name(project: MakeProject) -> None:
     made = project({"Procfile": "web: echo $PLAIN $DB_PASSWORD\n", ".env": ENV})
     result = made.run("start", "--redact-also", "PLAIN", "-q", "--no-prefix")

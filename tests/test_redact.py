@@ -53,6 +53,42 @@ def test_the_values_longest_first_and_each_line_of_them() -> None:
     assert secrets({}) == []
 
 
+URLS = {
+    "postgres://shop:hunter22@db:5432/shop": ["hunter22"],
+    "redis://:hunter22@cache/0": ["hunter22"],
+    "postgresql+psycopg://shop:p%40ss%3Aword@db/shop": ["p%40ss%3Aword", "p@ss:word"],
+    "amqp://a:one:two@mq": ["one:two"],
+    "mongodb://a:p@ss@one,two/db": ["p@ss"],
+    "redis://:first@a,redis://:second@b": ["second", "first"],
+    "host=db url=https://a:hunter22@b?x=y://c:d@e": ["hunter22"],
+    "postgres://postgres:postgres@localhost/shop": [":postgres@"],
+    "redis://a:redis@localhost": [":redis@"],
+    "https://a:b@c": [],  # too short
+    "http://localhost:8000/@vite": [],
+    "ssh://git@github.com/shop": [],
+    "postgres://db:5432/shop?user=a@b": [],
+    "a:b@c": [],
+    "": [],
+}
+
+
+@pytest.mark.parametrize(("value", "expected"), URLS.items())
+def test_the_password_of_a_url(value: str, expected: list[str]) -> None:
+    assert secrets({"DATABASE_URL": value}) == [it.encode() for it in expected]
+
+
+def test_the_password_of_a_url_in_a_secret_alone_too() -> None:
+    dsn = "https://public:hunter22@sentry"
+    assert secrets({"SENTRY_DSN": dsn}) == [dsn.encode(), b"hunter22"]
+
+
+@given(st.text(max_size=40) | st.text("a:/@?# ", max_size=40))
+@settings(max_examples=500, deadline=None)
+def test_no_value_is_too_strange(value: str) -> None:
+    for secret in secrets({"URL": f"x://u:{value}@h"}):
+        assert len(secret) >= 4
+
+
 def test_a_secret_in_two_reads() -> None:
     redactor = Redactor([b"hunter22"])
     assert redactor.feed(b"password is hunt") == b"password is "

@@ -17,20 +17,39 @@ SECRET_WORDS = frozenset(
     "PWD SALT SECRET SECRETS SIGNATURE TOKEN TOKENS WEBHOOK".split()
 )
 
+# The password is what is between the first colon and the last @ of what comes before the path.
+_URL_WITH_PASSWORD = r"([A-Za-z][A-Za-z0-9+.-]*)://([^:@/?#\s]*):([^/?#\s]+)@"
+
 
 def is_secret(name: str, more: Iterable[str] = ()) -> bool:
     """Whether a variable's name says that its value is a secret, or it is one of `more`."""
     return name in more or not SECRET_WORDS.isdisjoint(re.split(r"[^A-Z0-9]+", name.upper()))
 
 
+def url_passwords(value: str) -> set[str]:
+    """The passwords of the URLs in `value`, as they are written and as they are meant."""
+    found = set()
+    for scheme, user, password in re.findall(_URL_WITH_PASSWORD, value):
+        if password in (scheme, user):
+            # As in postgres://postgres:postgres@localhost: a word that stands in every other line.
+            found.add(f":{password}@")
+            continue
+        from urllib.parse import unquote
+
+        found |= {password, unquote(password)}
+    return found
+
+
 def secrets(values: Mapping[str, str], more: Iterable[str] = ()) -> list[bytes]:
-    """The values to hide, the longest first. `more` names variables that the rule doesn't find."""
+    """The values to hide, the longest first. `more` names variables that the rule doesn't find.
+
+    Of a variable whose name says nothing, that is the password of each URL in its value.
+    """
     more = frozenset(more)
-    found = {
-        value.encode("utf-8", "surrogateescape")
-        for name, value in values.items()
-        if is_secret(name, more)
-    }
+    hidden = {value for name, value in values.items() if is_secret(name, more)}
+    for value in values.values():
+        hidden |= url_passwords(value)
+    found = {value.encode("utf-8", "surrogateescape") for value in hidden}
     # A secret of several lines also leaks line by line.
     found |= {line for value in found for line in value.splitlines()}
     kept = [value for value in found if len(value) >= SHORTEST]
