@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from . import text_file
 from .errors import ProcfileError, unreadable
 
 TYPE_CHECKING = False
@@ -59,8 +60,7 @@ def read(path: str, shown: str | None = None) -> Procfile:
     """Parse the file at `path`, called `shown` in messages. ProcfileError if it can't be read."""
     file = shown if shown is not None else path
     try:
-        with open(path, "rb") as stream:
-            data = stream.read()
+        data = text_file.read(path)
     except OSError as error:
         missing = isinstance(error, FileNotFoundError) and path != file
         hint = f"looked for {path}" if missing else None
@@ -158,4 +158,14 @@ def _indent(line: str) -> int:
 def _quoted(text: str) -> str:
     """`text` for a message: short, and safe to print whatever bytes it has."""
     text = text.strip()
-    return repr(text if len(text) <= 40 else text[:39] + "…")
+    text = text if len(text) <= 40 else text[:39] + "…"
+    if text.isprintable():
+        return repr(text)
+    # A byte that isn't UTF-8 is half a surrogate pair by now; shown as it would be typed.
+    shown = [
+        f"\\x{ord(character) - 0xDC00:02x}"
+        if "\udc80" <= character <= "\udcff"
+        else repr(character)[1:-1]
+        for character in text
+    ]
+    return f"'{''.join(shown)}'"

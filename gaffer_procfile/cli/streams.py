@@ -37,14 +37,26 @@ def show(text: str) -> None:
 
 def complain(text: str) -> None:
     """Write one line to standard error, whatever the names in it are made of."""
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
     try:
-        _write(STDERR, f"gaffer: {shown}\n".encode())
+        _write(STDERR, f"gaffer: {printable(text)}\n".encode())
     except OSError:
         pass  # nobody is left to tell
+
+
+def printable(text: str) -> str:
+    """`text` in one line that does nothing to a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else _escaped(character) for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    """A character that can't be shown, as it would be typed; of a file name, also a stray byte."""
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def _write(fd: int, data: bytes) -> None:
