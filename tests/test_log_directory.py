@@ -110,17 +110,27 @@ def test_a_full_disk_is_told_once(tmp_path: Path, name: str) -> None:
         logs.feed("web.1", b"x\n")
         logs.feed("db.1", b"x\n")
     logs.end()
-    assert logs.warnings == [f"no more log files in {tmp_path}: No space left on device"]
+    path = tmp_path / name
+    assert logs.warnings == [f"no more log files: {path} can't be written: No space left on device"]
 
 
-def test_a_directory_that_cannot_be_is_told_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("file", "a file is in the way"),
+        ("file/deeper", "a file is in the way"),
+        ("/proc/log", "No such file or directory"),
+    ],
+)
+def test_a_directory_that_cannot_be_is_told_once(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "file").write_text("in the way")
-    logs = Logs(tmp_path / "file")
+    logs = Logs(tmp_path / name)
     logs.feed("web.1", b"x\n")
     logs.feed("web.1", b"x\n")
     logs.end()
-    assert len(logs.warnings) == 1
-    assert str(tmp_path / "file") in logs.warnings[0]
+    assert logs.warnings == [
+        f"no log files: the directory {tmp_path / name} can't be made: {reason}"
+    ]
 
 
 def test_names_stay_in_the_directory(tmp_path: Path) -> None:

@@ -406,7 +406,7 @@ def test_the_default_is_pyuv_where_it_is_there() -> None:
         import pyuv
     except ImportError:
         assert isinstance(default_loop(), SelectorLoop)
-        with pytest.raises(ImportError):
+        with pytest.raises(ImportError, match=r"docs/pyuv\.md"):
             default_loop("pyuv")
     else:
         assert default_loop() is pyuv.Loop.default_loop()

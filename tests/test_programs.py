@@ -328,6 +328,21 @@ def test_embedded_on_the_default_loop_of_pyuv(runner: Runner) -> None:
     assert_printed(runner.run(EMBED / "pyuv_default_loop.py"), PYUV_DEFAULT_LOOP)
 
 
+def test_the_sample_for_pyuv_says_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "pyuv.py").write_text("raise ImportError(\"No module named 'pyuv'\")\n")
+    done = subprocess.run(
+        [sys.executable, str(EMBED / "pyuv_default_loop.py")],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{IMPORT_ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "No module named 'pyuv': docs/pyuv.md has the command that installs pyuv\n"
+    )
+
+
 def test_embedded_on_selectors(runner: Runner) -> None:
     lines = runner.run(EMBED / "selectors_loop.py")
     assert lines == ["clock says tick on out"] * 3 + ["stopped"]

@@ -38,9 +38,10 @@ def default_loop(kind: str | None = None) -> Any:
         raise ValueError(f"no such event loop: {kind!r} (pyuv, selectors or asyncio)")
     try:
         import pyuv
-    except ImportError:
+    except ImportError as error:
         if kind == "pyuv":
-            raise
+            how = "docs/pyuv.md has the command that installs it"
+            raise ImportError(f"pyuv can't be imported ({error}); {how}") from error
         return SelectorLoop()
     return pyuv.Loop.default_loop()
 

@@ -81,17 +81,35 @@ class LogDirectory:
     def _write(self, name: str, data: bytes) -> None:
         if self._failed:
             return
+        path = os.path.join(self._path, name)
         try:
-            file = self._files.get(name)
-            if file is None:
-                os.makedirs(self._path, exist_ok=True)
-                path = os.path.join(self._path, name)
-                file = self._files[name] = _RotatedFile(path, self._size, self._kept)
-            file.write(data)
+            if name not in self._files:
+                self._make_directory()
+                self._files[name] = _RotatedFile(path, self._size, self._kept)
+            self._files[name].write(data)
+        except _NoDirectoryError as error:
+            self._fail(str(error))
         except OSError as error:
-            self._failed = True
-            self.finish()
-            self._warn(f"no more log files in {self._path}: {error.strerror}")
+            self._fail(f"no more log files: {path} can't be written: {error.strerror}")
+
+    def _make_directory(self) -> None:
+        try:
+            os.makedirs(self._path, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror
+            if isinstance(error, (FileExistsError, NotADirectoryError)):
+                reason = "a file is in the way"
+            text = f"no log files: the directory {self._path} can't be made: {reason}"
+            raise _NoDirectoryError(text) from error
+
+    def _fail(self, text: str) -> None:
+        self._failed = True
+        self.finish()
+        self._warn(text)
+
+
+class _NoDirectoryError(Exception):
+    """There is no place for log files."""
 
 
 class LogStream:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pyuv
-
 from gaffer_procfile.manager import Manager
+
+try:
+    import pyuv
+except ImportError as error:
+    raise SystemExit(f"{error}: docs/pyuv.md has the command that installs pyuv") from None
 
 
 class ThreeLives:
