@@ -1,0 +1,138 @@
+"""Readiness: looks whether what was started is ready, and tells when it is or takes too long."""
+
+from __future__ import annotations
+
+from ..loop import adapt
+from ..probes import Subject, make_check
+from ..probes.notify import NotifySockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ..config.settings import Probe
+    from ..loop import Cancellable, Loop
+    from ..manager import Manager
+    from ..probes import Check
+
+ENDS = ("stop_pid", "reap", "exit")  # the events after which nobody asks any more
+
+
+class Readiness:
+    """Probes each process of the templates in `probes`, from its spawn until it is ready or ends.
+
+    It publishes `ready` (with `seconds` since the start) or, when the probe's timeout is over,
+    `not_ready` (with `seconds` and a `reason`) as events of the process. What has no probe it says
+    nothing about. `environment` has to be in the `instance_env` of its templates. `probes` may be
+    changed, which holds for the processes that are started from then on.
+    """
+
+    def __init__(
+        self,
+        probes: Mapping[str, Probe],
+        say: Callable[[str], object],
+        display: Callable[[str, int], str],
+    ) -> None:
+        self._probes = probes
+        self._say = say
+        self._display = display
+        self._sockets = NotifySockets()
+        self._waiting: dict[int, _Waiting] = {}
+        self._ready: set[int] = set()
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What each process of a template needs; `{instance}` stands for its instance number."""
+        probe = self._probes.get(name)
+        return self._sockets.environment(name) if probe and probe.kind == "notify" else {}
+
+    def is_ready(self, id: int) -> bool:
+        """Whether the process with this id was found to be ready, and has not ended since."""
+        return id in self._ready
+
+    def start(self, loop: Any, manager: Manager) -> None:
+        self._loop: Loop = adapt(loop)
+        self._manager = manager
+        for name in self._probes:
+            self.environment(name)
+        self._sockets.open(self._loop, self._count)
+        manager.subscribe("spawn", self._handle_spawn)
+        for evtype in ENDS:
+            manager.subscribe(evtype, self._handle_end)
+
+    def _count(self, name: str) -> int:
+        state = self._manager.get_process_state(name)
+        return state.numprocesses if state else 1
+
+    def stop(self) -> None:
+        for waiting in self._waiting.values():
+            waiting.close()
+        self._waiting.clear()
+        self._sockets.close()
+        self._loop.close()
+
+    def restart(self) -> None:
+        """Each process is looked at on its own."""
+
+    def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
+        probe = self._probes.get(event["name"])
+        if probe is None:
+            return
+        try:
+            subject = Subject(self._loop, self._manager, event)
+        except KeyError:
+            return  # nothing is left of it, and its exit is on the way
+        id = subject.id
+        check = make_check(
+            self._loop, subject, probe, lambda: self._handle_ready(id), self._sockets
+        )
+        left = max(0.0, subject.started_at + probe.timeout - self._loop.time())
+        timer = self._loop.call_later(left, self._handle_timeout, id)
+        self._waiting[id] = _Waiting(subject, check, timer)
+        check.start()
+
+    def _handle_end(self, _evtype: str, event: dict[str, Any]) -> None:
+        self._ready.discard(event["pid"])
+        waiting = self._waiting.pop(event["pid"], None)
+        if waiting is not None:
+            waiting.close()
+
+    def _handle_ready(self, id: int) -> None:
+        waiting = self._waiting.pop(id)
+        waiting.close()
+        if not waiting.subject.is_up:
+            return  # it was ready, and is no more
+        self._ready.add(id)
+        seconds = self._loop.time() - waiting.subject.started_at
+        self._manager.report(id, "ready", seconds=seconds)
+        self._say(f"{self._name(waiting)} is ready after {seconds:.1f} s")
+
+    def _handle_timeout(self, id: int) -> None:
+        waiting = self._waiting.pop(id, None)
+        if waiting is None:
+            return
+        reason = waiting.check.fault
+        waiting.close()
+        if not waiting.subject.is_up:
+            return
+        seconds = self._loop.time() - waiting.subject.started_at
+        self._manager.report(id, "not_ready", seconds=seconds, reason=reason)
+        self._say(f"{self._name(waiting)} is not ready after {seconds:.1f} s: {reason}")
+
+    def _name(self, waiting: _Waiting) -> str:
+        return self._display(waiting.subject.name, waiting.subject.instance)
+
+
+class _Waiting:
+    """A process that is not ready yet."""
+
+    __slots__ = ("check", "subject", "timer")
+
+    def __init__(self, subject: Subject, check: Check, timer: Cancellable) -> None:
+        self.subject = subject
+        self.check = check
+        self.timer = timer
+
+    def close(self) -> None:
+        self.timer.cancel()
+        self.check.close()

@@ -1,0 +1,1 @@
+"""Watching files: which of them count, and the thread that hears of their changes."""
