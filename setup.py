@@ -34,7 +34,10 @@ setup(
     license="MIT",
     license_files=["LICENSE"],
     packages=find_packages(include=["gaffer_procfile", "gaffer_procfile.*"]),
-    package_data={"gaffer_procfile": ["py.typed", "pyuv_compat.h"]},
+    package_data={
+        "gaffer_procfile": ["py.typed", "pyuv_compat.h"],
+        "gaffer_procfile.http": ["page/*", "page/static/*", "page/static/*/*"],
+    },
     zip_safe=False,
     python_requires=">=3.10",
     install_requires=[
@@ -42,6 +45,9 @@ setup(
         "colorama>=0.4.6",
         "PyYAML>=6",
         "psutil>=5.9",
+        "h11>=0.14",
+        "watchfiles>=1.0",
+        "pathspec>=0.12",
     ],
     extras_require={
         # Needs a C compiler and pyuv_compat.h: see docs/pyuv.md.

@@ -14,7 +14,9 @@ from bench import (
     idle,
     latency,
     memory,
+    planning,
     pressure,
+    readiness,
     spawning,
     startup,
     survivors,
@@ -26,6 +28,7 @@ from bench.report import Row, table
 
 FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
     "startup": startup.rows,
+    "planning": planning.rows,
     "memory": memory.rows,
     "throughput": throughput.rows,
     "latency": latency.rows,
@@ -34,6 +37,7 @@ FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
     "spawning": spawning.rows,
     "idle": idle.rows,
     "survivors": survivors.rows,
+    "readiness": readiness.rows,
 }
 
 

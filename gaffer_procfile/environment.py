@@ -6,11 +6,12 @@ file is to see an earlier one and os.environ is never written. docs/env-dialect.
 
 from __future__ import annotations
 
+from . import text_file
 from .errors import EnvironmentFileError, GafferError, unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
     from types import ModuleType
     from typing import Any
 
@@ -51,6 +52,17 @@ class Environment:
         self._base = dict(base)
         self._set: dict[str, Variable] = {}
 
+    def copy(self) -> Environment:
+        """An environment like this one, on which more can be set."""
+        copied = Environment(self._base)
+        copied._set = self._set.copy()
+        return copied
+
+    @property
+    def base(self) -> Mapping[str, str]:
+        """What was there before anything was set."""
+        return self._base
+
     def get(self, name: str) -> Variable | None:
         variable = self._set.get(name)
         if variable is None and name in self._base:
@@ -76,6 +88,15 @@ class Environment:
     def set(self, name: str, value: str, origin: str) -> None:
         self._set[name] = Variable(name, value, origin, self.get(name))
 
+    def set_all(self, variables: Mapping[str, Variable]) -> None:
+        """Set variables that other environments have as well; here, too, they override."""
+        overridden = [name for name in variables if name in self._set or name in self._base]
+        before = [(name, self.get(name)) for name in overridden]
+        self._set.update(variables)
+        for name, below in before:
+            shared = variables[name]
+            self._set[name] = Variable(name, shared.value, shared.origin, below)
+
     def from_files(self) -> dict[str, str]:
         """Name to value: what files say, and neither the environment nor gaffer."""
         return {
@@ -87,6 +108,11 @@ class Environment:
     def forget(self, name: str) -> None:
         """Take back whatever was set on top of the base."""
         self._set.pop(name, None)
+
+    def remove(self, name: str) -> None:
+        """Have no variable of this name, also none of the base."""
+        self._set.pop(name, None)
+        self._base.pop(name, None)
 
     def values(self) -> dict[str, str]:
         """Name to value: what a child process is given."""
@@ -105,13 +131,19 @@ def load(
     nothing: what is wrong comes back as problems.
     """
     environment = Environment(base)
+    return environment, extend(environment, files, override=override)
+
+
+def extend(
+    environment: Environment, files: Iterable[tuple[str, bool]], *, override: bool = True
+) -> list[GafferError]:
+    """Set on `environment` what `files` say, as `load` does; the problems."""
     problems: list[GafferError] = []
     # What ${NAME} sees. None is python-dotenv's for a name without a value.
-    scope: dict[str, str | None] = dict(base)
+    scope: dict[str, str | None] = dict(environment.values())
     for path, required in files:
         try:
-            with open(path, "rb") as stream:
-                text = _decode(stream.read(), path)
+            text = _decode(text_file.read(path), path)
         except FileNotFoundError as error:
             if required:
                 problems.append(EnvironmentFileError(unreadable(error), file=path))
@@ -120,9 +152,34 @@ def load(
         except EnvironmentFileError as error:
             problems.append(error)
         else:
-            fixed = () if override else base
+            fixed = () if override else environment.base
             problems += _apply(text, path, environment, scope, fixed)
-    return environment, problems
+    return problems
+
+
+def assign(
+    environment: Environment,
+    values: Mapping[str, str | None],
+    origin: Callable[[str], str],
+    *,
+    override: bool = True,
+) -> list[tuple[str, str]]:
+    """Set `values`, their ${NAME} replaced, with None for what is to be unset.
+
+    `origin(name)` is where each comes from. What comes back are pairs of a name and of a variable
+    in its value that isn't set.
+    """
+    unset = []
+    for name, value in values.items():
+        if not override and name in environment.base:
+            continue
+        if value is None:
+            environment.remove(name)
+        else:
+            text, missing = _interpolate(value, environment.values())
+            environment.set(name, text, origin(name))
+            unset += [(name, variable) for variable in missing]
+    return unset
 
 
 def _apply(

@@ -64,13 +64,17 @@ class FormationError(GafferError):
 
 
 class UnknownProcessError(GafferError):
-    """A name that no entry of the Procfile has; `known` are the names that they have."""
+    """A name that no process has; `known` are those that they have.
 
-    def __init__(self, name: str, known: Collection[str]) -> None:
-        hint = nearest(name, known)
+    `several` says which ones a name could mean that is too short.
+    """
+
+    def __init__(self, name: str, known: Collection[str], several: str | None = None) -> None:
+        hint = several or nearest(name, known)
         if hint is None and 0 < len(known) <= 8:
             hint = f"there is {', '.join(known)}"
-        super().__init__(f"unknown process {name!r}", hint=hint)
+        what = "there are several processes" if several else "unknown process"
+        super().__init__(f"{what} {name!r}", hint=hint)
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import FormationError, UnknownProcessError
+from .errors import FormationError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ ALL = "all"
 DEFAULT_PORT = 5000
 DEFAULT_STEP = 100
 HIGHEST_PORT = 65535
+PORT_VARIABLE = "GAFFER_PORT_"
 
 _EXAMPLE = "a formation looks like web=2,worker=1"
 
@@ -35,15 +36,6 @@ def parse(text: str) -> dict[str, int]:
     return formation
 
 
-def counts(formation: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
-    """How many of each of `names`. UnknownProcessError if the formation names another."""
-    for name in formation:
-        if name != ALL and name not in names:
-            raise UnknownProcessError(name, names)
-    default = formation.get(ALL, 1)
-    return {name: formation.get(name, default) for name in names}
-
-
 def parse_port(text: str, source: str) -> int:
     """Read a port; FormationError names `source`, where it came from (".env:2", "-p")."""
     port = _whole_number(text)
@@ -54,19 +46,24 @@ def parse_port(text: str, source: str) -> int:
     return port
 
 
-def ports(base: int, step: int, instances: Mapping[str, int]) -> dict[str, int]:
+def ports(
+    base: int, step: int, instances: Mapping[str, int], fixed: Mapping[str, int] | None = None
+) -> dict[str, int]:
     """The first port of each entry, `step` apart from `base` on; its instances have the next ones.
 
     `instances` has all entries in the Procfile's order, with 0 for one that isn't to run, so that
-    what is selected moves no ports. FormationError if two instances would have the same port, or
-    one would be past 65535.
+    what is selected moves no ports; neither does one whose port is `fixed`. FormationError if two
+    instances would have the same port, or one would be past 65535.
     """
     if step < 1:
         raise FormationError(f"a port step of {step} is too small", hint="--port-step 1 or more")
+    fixed = fixed or {}
     first = {name: base + index * step for index, name in enumerate(instances)}
     before: str | None = None
     for name, count in instances.items():
-        if before is not None and count > 0 and first[name] < first[before] + instances[before]:
+        if name in fixed:
+            first[name] = fixed[name]
+        elif before is not None and count > 0 and first[name] < first[before] + instances[before]:
             raise FormationError(
                 f"{before}={instances[before]} reaches port {first[name]}, which is {name}'s",
                 hint=f"--port-step {_needed_step(instances)} keeps them apart",
@@ -77,14 +74,33 @@ def ports(base: int, step: int, instances: Mapping[str, int]) -> dict[str, int]:
                 f"{name} would get port {last}, past {HIGHEST_PORT}",
                 hint="a smaller --port-step, or a lower port with -p",
             )
-        if count > 0:
+        if count > 0 and name not in fixed:
             before = name
     return first
 
 
+def overlap(ranges: Sequence[tuple[str, int, int]]) -> tuple[str, str, int] | None:
+    """Two of `ranges` (a name, its first port, how many) that share a port, and that port."""
+    taken: dict[int, str] = {}
+    for name, first, count in ranges:
+        for port in range(first, first + count):
+            owner = taken.setdefault(port, name)
+            if owner != name:
+                return owner, name, port
+    return None
+
+
 def port_variable(name: str) -> str:
-    """The variable by which its siblings find process `name`: GAFFER_PORT_WEB_2 for `web-2`."""
-    return "GAFFER_PORT_" + name.upper().replace("-", "_")
+    """The variable by which others find process `name`: GAFFER_PORT_WEB_2 for `web-2`.
+
+    GAFFER_PORT_API_WEB for `api:web`.
+    """
+    text = name.upper().replace("-", "_").replace(":", "_")
+    if not (text.isascii() and text.replace("_", "").isalnum()):
+        text = "".join(
+            character if character.isascii() and character.isalnum() else "_" for character in text
+        )
+    return PORT_VARIABLE + text
 
 
 def clashes(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""A project directory's files, made into a plan: what would run, how, and what is wrong with it.
+"""A project's files, made into a plan: what would run, how, and what is wrong with it.
 
-Reads files, starts nothing; `install(load(Options(directory="shop")), manager)` does.
+Reads files, starts nothing; `install(load(Options(directories=["shop"])), manager)` does.
 """
 
 from __future__ import annotations
@@ -9,330 +9,352 @@ import os
 
 from . import environment as environments
 from . import formation as formations
-from . import procfile as procfiles
-from .errors import (
-    FormationError,
-    GafferError,
-    ProcfileError,
-    UnknownProcessError,
-    unreadable,
-)
+from . import service as services
+from .environment import Variable
+from .errors import GafferError, ProcfileError
+from .locations import directories, find_locations, is_pattern
 from .plan import Plan, Template, install
+from .ports import assign_ports
+from .selection import Members, Selection, find_dependencies, leaves_out_release, select
+from .service import Location, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from .config import Config
+    from .dependency import Dependency
     from .environment import Environment
-    from .procfile import Procfile
+    from .service import Entry, Service
+
+    # directory, first ports and counts by full name, display -> other first ports, and a note.
+    MovePorts = Callable[
+        [str, Mapping[str, int], Mapping[str, int], Callable[[str, int], str]],
+        tuple[Mapping[str, int], str | None],
+    ]
 
 
 __all__ = ["Location", "Options", "Plan", "Template", "check", "install", "load", "locate"]
-
-# Heroku's name for what runs once before a deployment: no service, though it stands among them.
-RELEASE = "release"
-
-_DEFAULT_PROCFILES = ("Procfile.dev", "Procfile")
 
 
 class Options:
     """What the user asked for. Paths are as typed; None and () mean not given.
 
-    `procfile` and `env_files` that are relative start from `directory`, if they are there, else
-    from the current directory. `names` and `exclude` select entries.
+    `directories` may be patterns; each is a service. `procfile` and `env_files` that are relative
+    start from the directory, if they are there, else from the current directory. `names` and
+    `exclude` select processes, `with_dependencies` also those that they need. `move_ports` may
+    change the ports once more, when all is known.
     """
 
     __slots__ = (
-        "directory",
+        "directories",
         "env_files",
         "environ",
-        "exclude",
-        "formation",
-        "names",
+        "move_ports",
         "override",
         "port",
         "port_step",
         "procfile",
+        "selection",
     )
 
     def __init__(
         self,
         *,
-        directory: str | None = None,
+        directories: Sequence[str] = (),
         procfile: str | None = None,
         env_files: Sequence[str] = (),
         port: str | None = None,
-        port_step: int = formations.DEFAULT_STEP,
-        formation: str | None = None,
+        port_step: int | None = None,
         override: bool = True,
         names: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        formation: str | None = None,
+        profiles: Sequence[str] = (),
+        with_dependencies: bool = True,
         environ: Mapping[str, str] = os.environ,
+        move_ports: MovePorts | None = None,
     ) -> None:
-        self.directory = directory
+        self.directories = tuple(directories)
         self.procfile = procfile
         self.env_files = tuple(env_files)
         self.port = port
         self.port_step = port_step
-        self.formation = formation
         self.override = override
-        self.names = tuple(names)
-        self.exclude = tuple(exclude)
-        self.environ = environ
+        self.selection = Selection(
+            names=names,
+            exclude=exclude,
+            formation=formation,
+            profiles=profiles,
+            with_dependencies=with_dependencies,
+        )
+        self.environ = dict(environ)  # os.environ decodes whatever is read, each time
+        self.move_ports = move_ports
+
+    def request(self, directory: str | None) -> Request:
+        return Request(
+            directory=directory,
+            procfile=self.procfile,
+            env_files=self.env_files,
+            override=self.override,
+            environ=self.environ,
+        )
 
 
-class Location:
-    """Where a project is: its directory, its Procfile, its environment before any process.
-
-    `directory` is absolute, `procfile` as typed and None where there is none; `problems` are those
-    of the environment files.
-    """
-
-    __slots__ = ("directory", "environment", "notes", "problems", "procfile")
-
-    def __init__(
-        self,
-        directory: str,
-        procfile: str | None,
-        environment: Environment,
-        notes: Sequence[str],
-        problems: Sequence[GafferError],
-    ) -> None:
-        self.directory = directory
-        self.procfile = procfile
-        self.environment = environment
-        self.notes = tuple(notes)
-        self.problems = tuple(problems)
+# ---- the services
 
 
 def locate(options: Options) -> Location:
-    """Find the Procfile and read the environment files. ProcfileError if the directory is gone.
+    """Where the first service is. ProcfileError if the directory is gone."""
+    return services.locate(options.request(directories(options)[0]))
 
-    Which Procfile: `options.procfile`, else PROCFILE of the environment or of `.env`, else
-    Procfile.dev, else Procfile. The project's directory is the Procfile's, unless one was given.
-    """
-    notes: list[str] = []
-    path = options.procfile or options.environ.get("PROCFILE") or None
-    if path is not None:
-        path = _find(path, options.directory)
-    start = options.directory or os.path.dirname(path or "") or os.curdir
 
-    if options.env_files:
-        files = [(_find(file, options.directory), True) for file in options.env_files]
-    else:
-        files = [(_join(start, ".env"), False)]
-    environment, problems = environments.load(files, options.environ, override=options.override)
+def _set_apart(found: Sequence[Service]) -> None:
+    """Give two groups of one name the names of the directories above them, too."""
+    names = [service.group for service in found]
+    for service in found:
+        if names.count(service.group) > 1:
+            above = os.path.basename(os.path.dirname(service.location.directory))
+            service.group = f"{above}-{service.group}".replace(":", "-")
+    taken: dict[str, Service] = {}
+    for service in found:
+        other = taken.setdefault(service.group, service)
+        if other is not service:
+            raise ProcfileError(
+                f"{other.location.directory} and {service.location.directory} are both "
+                f"{service.group!r}",
+                hint="groups: of a gaffer.yaml gives them names",
+            )
 
-    variable = environment.get("PROCFILE")
-    if not options.procfile and variable is not None:
-        # A path in .env starts from where .env is, one of the environment from where we are.
-        if variable.origin != environments.INHERITED:
-            path = _join(start, variable.value) if variable.value else None
-        if path is not None:
-            notes.append(f"{path} is used, by PROCFILE of {_source(variable.origin)}")
-    if path is None:
-        existing = [
-            file for name in _DEFAULT_PROCFILES if os.path.exists(file := _join(start, name))
-        ]
-        path = existing[0] if existing else None
-        if path is not None and os.path.basename(path) != "Procfile":
-            notes.append(f"{path} is used")
 
-    directory = options.directory or os.path.dirname(path or "") or start
-    return Location(_absolute(directory), path, environment, notes, problems)
+# ---- the plan
 
 
 def load(options: Options) -> Plan:
     """Read the project's files; nothing is started. The first error found is raised."""
-    location = locate(options)
-    for problem in location.problems:
-        if problem.severity == "error":
-            raise problem
-    procfile = _read(location)
-    problems = _procfile_problems(procfile)
-    for problem in problems:
+    in_places: list[GafferError] = []
+    locations = find_locations(options, in_places)
+    _raise_first(in_places)
+    _raise_errors(problem for location in locations for problem in location.problems)
+    found = []
+    for location in locations:
+        service = services.read(location)
         # With no entry left to go on with, even what is left out is the end of it.
-        if problem.severity == "error" or not procfile.entries:
-            raise problem
+        if not service.entries:
+            _raise_first(service.problems)
+        _raise_errors(service.problems)
+        found.append(service)
+    _set_apart(found)
+    members = Members(found)
+    dependencies, problems = find_dependencies(members)
+    _raise_first(problems)
+    counts = select(options.selection, members, dependencies)
 
-    instances = _instances(options, procfile)
-    environment = location.environment
-    first_ports = _first_ports(options, environment, procfile, instances)
+    notes = [note for location in locations for note in location.notes]
+    first_ports: Mapping[str, int] = assign_ports(
+        found, counts, notes, options.port, options.port_step
+    )
+    if options.move_ports is not None:
+        directory = _project_directory(options, locations)
+        first_ports, note = options.move_ports(
+            directory, first_ports, counts, members.names.display
+        )
+        notes += [note] if note is not None else []
+    for full in leaves_out_release(options.selection, members, counts):
+        name = members.names.short(full)
+        notes.append(f"{name} is a one-off, left out; `gaffer run {name}` runs it")
+    templates, noticed = _templates(options, members, counts, first_ports, dependencies)
+    _raise_errors(noticed)
+    warnings = [
+        problem
+        for problem in (
+            *(problem for location in locations for problem in location.problems),
+            *(problem for service in found for problem in service.problems),
+            *noticed,
+        )
+        if problem.severity == "warning"
+    ]
+    directory = _project_directory(options, locations)
+    return Plan(directory, found, members.names, templates, notes, warnings)
+
+
+def _project_directory(options: Options, locations: Sequence[Location]) -> str:
+    """The project's: that of the gaffer.yaml with the groups, or from where several were named."""
+    if len(options.directories) > 1 or any(map(is_pattern, options.directories)):
+        return services.absolute(os.curdir)
+    above = locations[0].request.above
+    if above is not None:
+        return os.path.dirname(above.files[0])
+    return locations[0].directory
+
+
+def _raise_errors(problems: Iterable[GafferError]) -> None:
+    _raise_first(problem for problem in problems if problem.severity == "error")
+
+
+def _raise_first(problems: Iterable[GafferError]) -> None:
+    for problem in problems:
+        raise problem
+
+
+def _templates(
+    options: Options,
+    members: Members,
+    counts: Mapping[str, int],
+    first_ports: Mapping[str, int],
+    dependencies: Mapping[str, Sequence[Dependency]],
+) -> tuple[list[Template], list[GafferError]]:
+    problems: list[GafferError] = []
+    of_groups = _group_addresses(members, first_ports)
+    shared: dict[str, tuple[Environment, dict[str, str]]] = {}
+    for service in {service.group: service for service in members.services.values()}.values():
+        environment = service.location.environment
+        _set_addresses(environment, service, of_groups, first_ports)
+        shared[service.group] = environment, environment.values()
+    templates = []
+    for index, (full, entry) in enumerate(members.entries.items()):
+        if full not in counts:
+            continue
+        service = members.services[full]
+        variables, values = shared[service.group]
+        if entry.settings.env or entry.settings.env_files:
+            variables = variables.copy()
+            problems += _refine(variables, entry, service, options.override)
+            _set_addresses(variables, service, of_groups, first_ports)
+            values = variables.values()
+        settings = entry.settings
+        needed = [
+            dependency for dependency in dependencies.get(full, ()) if counts.get(dependency.name)
+        ]
+        cwd = settings.cwd
+        templates.append(
+            Template(
+                entry.name,
+                service.group,
+                entry.command,
+                directory=os.path.join(service.location.directory, cwd or "").rstrip("/") or "/",
+                variables=variables,
+                environment=values,
+                port=first_ports[full],
+                has_fixed_port=settings.port is not None,
+                instances=counts[full],
+                index=index,
+                source=entry.source,
+                depends_on=needed,
+                ready=settings.ready,
+                healthy=settings.healthy,
+                watch=settings.watch,
+                once=bool(settings.once),
+                restart=settings.restart,
+                stop_signal=settings.stop_signal,
+                stop_timeout=settings.stop_timeout,
+                pty=settings.pty,
+                tty=bool(settings.tty),
+                log=settings.log,
+                colour=settings.colour,
+                shell=settings.shell is not False,
+                description=settings.description,
+            )
+        )
+    return templates, problems
+
+
+def _group_addresses(members: Members, first_ports: Mapping[str, int]) -> dict[str, Variable]:
+    """The variables by which all services find each other's processes: GAFFER_PORT_API_WEB."""
+    if len({service.group for service in members.services.values()}) < 2:
+        return {}
     # The other way round, so that of two names with one variable the first has it.
-    addresses = {
-        formations.port_variable(name): first_ports[name] for name in reversed(first_ports)
+    return {
+        (name := formations.port_variable(full)): Variable(name, str(port), environments.OURS)
+        for full, port in reversed(list(first_ports.items()))
     }
-    for variable, port in addresses.items():
+
+
+def _set_addresses(
+    environment: Environment,
+    service: Service,
+    of_groups: Mapping[str, Variable],
+    first_ports: Mapping[str, int],
+) -> None:
+    """Tell a service's processes where its others are, and with the group's name where all are."""
+    environment.set_all(of_groups)
+    own = {
+        formations.port_variable(entry.name): first_ports[f"{service.group}:{entry.name}"]
+        for entry in reversed(service.entries)
+    }
+    for variable, port in own.items():
         environment.set(variable, str(port), environments.OURS)
 
-    notes = list(location.notes)
-    if _leaves_out_release(options, procfile, instances):
-        notes.append(f"{RELEASE} is a one-off, left out; `gaffer run {RELEASE}` runs it")
-    group = _group(location.directory)
-    values = environment.values()
-    templates = [
-        Template(
-            entry.name,
-            group,
-            entry.command,
-            directory=location.directory,
-            environment=values,
-            port=first_ports[entry.name],
-            instances=instances[entry.name],
-            index=index,
-        )
-        for index, entry in enumerate(procfile.entries)
-        if entry.name in instances
-    ]
-    warnings = [
-        problem for problem in (*location.problems, *problems) if problem.severity == "warning"
-    ]
-    return Plan(location.directory, group, procfile, environment, templates, notes, warnings)
+
+def _refine(
+    variables: Environment, entry: Entry, service: Service, override: bool
+) -> list[GafferError]:
+    """Set what gaffer.yaml says for one process; what is wrong with that."""
+    location, settings = service.location, entry.settings
+    files = [(services.join(location.start, file), True) for file in settings.env_files or ()]
+    problems = environments.extend(variables, files, override=override)
+    if settings.env:
+        config, above = location.config, location.request.above
+        configs: list[tuple[Config, tuple[str, ...]]] = []
+        configs += [(config, ("processes", entry.name, "env"))] if config is not None else []
+        configs += [(above, ("defaults", "env"))] if above is not None else []
+        problems += services.assign(variables, settings.env, configs, override)
+    return problems
+
+
+# ---- what is wrong
 
 
 def check(options: Options) -> list[GafferError]:
-    """All that is wrong, at once: of the environment files, the Procfile and the options."""
-    try:
-        location = locate(options)
-    except GafferError as error:
-        return [error]
-    problems = list(location.problems)
-    try:
-        procfile = _read(location)
-    except GafferError as error:
-        return [*problems, error]
-
-    in_procfile = [*_procfile_problems(procfile), *_unavailable(procfile, location)]
-    problems += sorted(in_procfile, key=lambda problem: problem.line or 0)
-    if not procfile.entries:
+    """All that is wrong, at once: of the environment files, the Procfiles and the options."""
+    problems: list[GafferError] = []
+    found: list[Service] = []
+    for location in find_locations(options, problems):
+        problems += location.problems
+        try:
+            service = services.read(location)
+        except GafferError as error:
+            problems.append(error)
+            continue
+        in_files = [*service.problems, *_unavailable(service)]
+        problems += sorted(in_files, key=lambda problem: problem.line or 0)
+        found.append(service)
+    if not any(service.entries for service in found):
         return problems
     try:
-        instances = _instances(options, procfile)
+        _set_apart(found)
     except GafferError as error:
-        problems.append(error)
-        instances = dict.fromkeys((entry.name for entry in procfile.entries), 1)
+        return [*problems, error]
+    members = Members(found)
+    dependencies, of_graph = find_dependencies(members)
+    problems += of_graph
     try:
-        _first_ports(options, location.environment, procfile, instances)
+        counts = select(options.selection, members, dependencies)
     except GafferError as error:
         problems.append(error)
+        counts = dict.fromkeys(members.entries, 1)
+    first_ports = dict.fromkeys(members.entries, formations.DEFAULT_PORT)
+    try:
+        first_ports = assign_ports(found, counts, [], options.port, options.port_step)
+    except GafferError as error:
+        problems.append(error)
+    # Of all entries, also of those that wait for their profile.
+    counts = {**dict.fromkeys(members.entries, 1), **counts}
+    problems += _templates(options, members, counts, first_ports, dependencies)[1]
     return problems
 
 
-def _read(location: Location) -> Procfile:
-    if location.procfile is None:
-        raise ProcfileError(
-            f"no Procfile in {location.directory}",
-            hint=f"looked for {' and '.join(_DEFAULT_PROCFILES)}; -f names another",
-        )
-    return procfiles.read(_absolute(location.procfile), location.procfile)
-
-
-def _procfile_problems(procfile: Procfile) -> list[GafferError]:
-    """What the text has wrong, in itself and as a whole."""
-    problems: list[GafferError] = list(procfile.problems)
-    if not procfile.entries and not problems:
-        problems.append(
-            ProcfileError("no process in it", file=procfile.file, hint=procfiles.EXAMPLE)
-        )
-    lines = {entry.name: entry.line for entry in procfile.entries}
-    # Both can run, so a Procfile that other runners take is not refused for it.
-    for earlier, later in formations.clashes(list(lines)):
-        problems.append(
-            ProcfileError(
-                f"{formations.port_variable(later)} is the port of {earlier!r} "
-                f"(line {lines[earlier]}), so {later!r} has none",
-                file=procfile.file,
-                line=lines[later],
-                hint="rename one of them",
-                severity="warning",
-            )
-        )
-    return problems
-
-
-def _unavailable(procfile: Procfile, location: Location) -> Iterable[GafferError]:
+def _unavailable(service: Service) -> Iterable[GafferError]:
     """The entries whose program isn't there."""
     from . import commands  # only `check` asks
 
-    path = location.environment.get("PATH")
-    for entry in procfile.entries:
+    path = service.location.environment.get("PATH")
+    for entry in service.entries:
+        directory = os.path.join(service.location.directory, entry.settings.cwd or "")
         reason = commands.unavailable(
-            entry.command, location.directory, path.value if path is not None else None
+            entry.command, directory, path.value if path is not None else None
         )
         if reason is not None:
             yield ProcfileError(
-                f"{entry.name}: {reason}",
-                file=procfile.file,
-                line=entry.line,
-                severity="warning",
+                f"{entry.name}: {reason}", file=entry.file, line=entry.line, severity="warning"
             )
-
-
-def _instances(options: Options, procfile: Procfile) -> dict[str, int]:
-    """How many of each entry that was asked for; those not asked for aren't in it."""
-    names = [entry.name for entry in procfile.entries]
-    formation = formations.parse(options.formation or "")
-    counts = formations.counts(formation, names)
-    for name in (*options.names, *options.exclude):
-        if name not in counts:
-            raise UnknownProcessError(name, names)
-    # A formation that names it asks for it as much as the command line's NAME does.
-    wanted = options.names or [name for name in names if name != RELEASE or name in formation]
-    excluded = frozenset(options.exclude)
-    instances = {name: counts[name] for name in names if name in wanted and name not in excluded}
-    if not any(instances.values()):
-        one_off = _leaves_out_release(options, procfile, instances)
-        raise FormationError(
-            "nothing is left to run",
-            hint=f"`gaffer run {RELEASE}` runs the one-off" if one_off else None,
-        )
-    return instances
-
-
-def _leaves_out_release(options: Options, procfile: Procfile, instances: Mapping[str, int]) -> bool:
-    """Whether `release` doesn't run though nobody said so."""
-    if options.names or RELEASE in options.exclude or RELEASE in instances:
-        return False
-    return any(entry.name == RELEASE for entry in procfile.entries)
-
-
-def _first_ports(
-    options: Options, environment: Environment, procfile: Procfile, instances: Mapping[str, int]
-) -> dict[str, int]:
-    variable = environment.get("PORT")
-    if options.port is not None:
-        base = formations.parse_port(options.port, "-p")
-    elif variable is not None and variable.value:
-        base = formations.parse_port(variable.value, f"PORT of {_source(variable.origin)}")
-    else:
-        base = formations.DEFAULT_PORT
-    everyone = {entry.name: instances.get(entry.name, 0) for entry in procfile.entries}
-    return formations.ports(base, options.port_step, everyone)
-
-
-def _source(origin: str) -> str:
-    return "the environment" if origin == environments.INHERITED else origin
-
-
-def _group(directory: str) -> str:
-    # The colon is what parts a group from a name.
-    return os.path.basename(directory).replace(":", "-") or "app"
-
-
-def _find(path: str, directory: str | None) -> str:
-    """`path` from `directory`, as honcho has it, or from here, as foreman has it."""
-    if directory is not None and os.path.exists(inside := _join(directory, path)):
-        return inside
-    return path
-
-
-def _join(directory: str, name: str) -> str:
-    # The way a person would type it: no "./" before it.
-    return os.path.normpath(os.path.join(directory, name))
-
-
-def _absolute(path: str) -> str:
-    try:
-        return os.path.abspath(path)
-    except OSError as error:  # the current directory was removed
-        raise ProcfileError(unreadable(error), file="the current directory") from error

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import gaffer_procfile
 from gaffer_procfile import cli
-from gaffer_procfile.cli import main, run, start
+from gaffer_procfile.cli import background, main, run, running
 from gaffer_procfile.cli.options import VERB_OPTIONS
 
 FILES: dict[str, str | bytes] = {
@@ -156,7 +156,8 @@ def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(run, "_execute", execute)
-    monkeypatch.setattr(start.Run, "run", lambda _self: 0)
+    monkeypatch.setattr(running.Run, "run", lambda _self: 0)
+    monkeypatch.setattr(background, "run", lambda _argv: 0)
     monkeypatch.setattr(cli, "enter", lambda: None)  # or it would fork the test
     for name in ("PORT", "PROCFILE"):
         monkeypatch.delenv(name, raising=False)

@@ -9,6 +9,7 @@ from cli import MakeProject
 from cli import project as project
 
 REPORT = '#!/bin/sh\necho "$PS $PORT $WHO"\n'
+OPTIONS = "procfile, root, env, port, formation, concurrency, timeout, color, timestamp"
 FILES: dict[str, str | bytes] = {
     "Procfile": "web: ./report\n",
     "other": "job: true\nweb: ./report\n",
@@ -35,8 +36,10 @@ FILES: dict[str, str | bytes] = {
         ("env: .env,my.env\n", [], "web.1 5000 mine"),
         ("env: my.env\n", ["-e", ".env"], "web.1 5000 dotenv"),
         ("root: sub\n", [], "sub.1 5000 "),
-        ("unknown: 1\nport: 7000\n", [], "web.1 7000 dotenv"),
-        ("port: 7000\nsince: 2020-13-45\n", [], "web.1 7000 dotenv"),
+        ("app: shop\nuser: shop\nlog: 2020-13-45\nport: 7000\n", [], "web.1 7000 dotenv"),
+        ("port: http\nport: 7000\n", [], "web.1 7000 dotenv"),
+        ("port: http\n", ["-p", "8000"], "web.1 8000 dotenv"),
+        ("'port': \"7000\"  # twice quoted\n", [], "web.1 7000 dotenv"),
     ],
 )
 def test_defaults_of_start(
@@ -66,6 +69,37 @@ def test_defaults_of_the_output(
 ) -> None:
     result = project(FILES | {".foreman": foreman}).run("start", "-q", *args)
     assert re.fullmatch(pattern, result.stdout.rstrip("\n")), result
+
+
+@pytest.mark.parametrize(
+    ("foreman", "expected"),
+    [
+        ("port: http\n", "1: 'http' is not a port (a number from 1 to 65535)"),
+        ("# ours\n\nenv: my.env\nport: 0\n", "4: '0' is not a port (a number from 1 to 65535)"),
+        ("timeout: soon\n", "1: timeout takes a number of seconds, not 'soon'"),
+        ("formation: web\n", "1: 'web' is not name=number (a formation looks like web=2,worker=1)"),
+        ("port:\n  - 7000\n", "1: port takes one value, on its own line"),
+    ],
+)
+def test_a_value_that_cannot_be_is_said_with_its_line(
+    project: MakeProject, foreman: str, expected: str
+) -> None:
+    result = project(FILES | {".foreman": foreman}).run("start")
+    assert result.error() == f".foreman:{expected}"
+    assert result.status == 1
+
+
+@pytest.mark.parametrize("args", [["start", "-q"], ["check"], ["run", "true"]])
+def test_an_option_that_is_none_is_warned_of(project: MakeProject, args: list[str]) -> None:
+    made = project(FILES | {".foreman": "formaton: web=1\nport: 7100\n3: x\nuser: me\n"})
+    result = made.run(*args)
+    assert result.stderr.splitlines() == [
+        "gaffer: .foreman:1: no such option: 'formaton', left out (did you mean 'formation'?)",
+        f"gaffer: .foreman:3: no such option: '3', left out (there is {OPTIONS})",
+    ]
+    assert result.status == 0
+    if args == ["start", "-q"]:
+        assert "web.1 7100 dotenv" in result.stdout
 
 
 def test_the_timeout(project: MakeProject) -> None:

@@ -49,16 +49,16 @@ def test_what_cannot_be_written_is_one_warning(project: MakeProject, kind: str) 
     if kind == "a full disk":
         made.path("log").mkdir()
         made.path("log/web.1.log").symlink_to("/dev/full")
-        reason = "No space left on device"
+        warning = "no more log files: log/web.1.log can't be written: No space left on device"
     else:
         made.write({"log": "not a directory"})
-        reason = "File exists"
+        warning = "no log files: the directory log can't be made: a file is in the way"
     result = made.run("start", "-q", "--no-prefix", "--log-dir", "log")
     assert (result.status, result.stdout) == (3, "1\n2\n3\n")
-    assert result.stderr == f"gaffer: no more log files in log: {reason}\n"
+    assert result.stderr == f"gaffer: {warning}\n"
     told = made.run("start", "--no-timestamps", "--log-dir", "log")
     assert (told.status, told.stderr) == (3, "")
-    assert told.lines.count(f"gaffer | no more log files in log: {reason}") == 1
+    assert told.lines.count(f"gaffer | {warning}") == 1
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,37 @@ def test_bad_options(project: MakeProject, args: list[str]) -> None:
     result = project({"Procfile": "web: echo hello\n"}).run("start", "--log-dir", "log", *args)
     assert result.status == 2
     assert args[0] in result.error()
+
+
+def test_a_process_has_a_log_of_its_own(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": r"""
+processes:
+  web: {command: "printf '\\033[31mone\\033[0m\\ntwo'", scale: 2, log: logs/web.log}
+  api: {command: echo api; sleep 0.5}
+  quiet: {command: echo unseen; sleep 0.5, log: false}
+""",
+        }
+    )
+    for _ in range(2):
+        result = made.run("start", "--exit-policy", "all")
+        assert result.status == 0
+        assert "| two" in result.stdout and "| api" in result.stdout
+        assert "unseen" not in result.stdout
+    one = b"\x1b[31mone\x1b[0m\ntwo"
+    assert made.path("logs/web.log").read_bytes() == one * 4
+    assert [path.name for path in made.path("logs").iterdir()] == ["web.log"]
+
+
+def test_a_log_of_its_own_that_cannot_be_written(project: MakeProject) -> None:
+    made = project(
+        {
+            "logs": "a file",
+            "gaffer.yaml": "processes: {web: {command: echo one; echo two, log: logs/web.log}}\n",
+        }
+    )
+    result = made.run("start")
+    assert result.status == 0
+    assert result.stdout.count("no more of the log") == 1
+    assert "| one" in result.stdout and "| two" in result.stdout

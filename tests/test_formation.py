@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaffer_procfile import formation
-from gaffer_procfile.errors import FormationError, UnknownProcessError
+from gaffer_procfile.errors import FormationError
 
 
 @pytest.mark.parametrize(
@@ -42,19 +42,6 @@ def test_parse_refuses(text: str, message: str) -> None:
     with pytest.raises(FormationError) as refused:
         formation.parse(text)
     assert message in str(refused.value)
-
-
-def test_counts_default_to_one_or_to_all() -> None:
-    names = ["web", "worker", "clock"]
-    assert formation.counts({}, names) == {"web": 1, "worker": 1, "clock": 1}
-    assert formation.counts({"all": 0, "web": 2}, names) == {"web": 2, "worker": 0, "clock": 0}
-
-
-def test_counts_refuse_a_name_that_is_not_there() -> None:
-    with pytest.raises(UnknownProcessError, match=r"'wroker' \(did you mean 'worker'\?\)"):
-        formation.counts({"wroker": 1}, ["web", "worker"])
-    with pytest.raises(UnknownProcessError, match=r"'zzz' \(there is web, worker\)"):
-        formation.counts({"zzz": 1}, ["web", "worker"])
 
 
 def test_ports_are_a_step_apart_in_order() -> None:
@@ -107,6 +94,19 @@ def test_no_two_get_the_same_port(base: int, step: int, counts: list[int]) -> No
     given_out = [first[name] + i for name, count in instances.items() for i in range(count)]
     assert len(set(given_out)) == len(given_out)
     assert all(1 <= port <= 65535 for port in given_out)
+
+
+def test_fixed_ports_move_nobody() -> None:
+    instances = {"web": 1, "db": 2, "clock": 1}
+    ports = formation.ports(5000, 100, instances, {"db": 6000})
+    assert ports == {"web": 5000, "db": 6000, "clock": 5200}
+    with pytest.raises(FormationError, match="db would get port 65536"):
+        formation.ports(5000, 100, instances, {"db": 65535})
+
+
+def test_overlap() -> None:
+    assert formation.overlap([("web", 5000, 100), ("db", 5100, 1)]) is None
+    assert formation.overlap([("web", 5000, 2), ("api", 5001, 1)]) == ("web", "api", 5001)
 
 
 def test_parse_port() -> None:

@@ -55,7 +55,7 @@ def refusal(**given: Any) -> str:
 def test_a_plan_is_all_of_the_procfile_in_order(files: Files) -> None:
     directory = files({"Procfile": SHOP, ".env": "NAME=shop\n"})
     plan = project.load(options(formation="web=2"))
-    assert (plan.directory, plan.group, plan.procfile.file) == (str(directory), "shop", "Procfile")
+    assert (plan.directory, plan.services[0].group, plan.services[0].file) == (str(directory), "shop", "Procfile")
     assert plan.notes == ()
     assert plan.problems == ()
     web, worker, clock = plan.templates
@@ -77,9 +77,9 @@ def test_a_plan_is_all_of_the_procfile_in_order(files: Files) -> None:
         "GAFFER_PORT_WORKER": "5100",
         "GAFFER_PORT_CLOCK": "5200",
     }
-    assert plan.environment["NAME"].origin == ".env:1"
-    assert plan.environment["PATH"].origin == "environment"
-    assert plan.environment["GAFFER_PORT_WEB"].origin == "gaffer"
+    assert plan.templates[0].variables["NAME"].origin == ".env:1"
+    assert plan.templates[0].variables["PATH"].origin == "environment"
+    assert plan.templates[0].variables["GAFFER_PORT_WEB"].origin == "gaffer"
 
 
 class RecordingManager:
@@ -104,7 +104,7 @@ def test_install_puts_the_templates_on_a_manager(files: Files) -> None:
     assert manager.added[1][2] == {
         "shell": True,
         "cwd": str(directory),
-        "env": plan.environment.values(),
+        "env": plan.templates[0].variables.values(),
         "instance_env": {"PS": "worker.{instance}", "GAFFER_PROCESS_NAME": "worker.{instance}"},
         "port": 5100,
         "numprocesses": 1,
@@ -151,7 +151,7 @@ def test_which_procfile(
 ) -> None:
     files({"Procfile": SHOP, "Procfile.dev": SHOP, "Other": SHOP, ".env": env_file})
     plan = project.load(options(environ=environ, **given))
-    assert plan.procfile.file == shown
+    assert plan.services[0].file == shown
     assert plan.notes == ((note,) if note else ())
 
 
@@ -160,46 +160,46 @@ def test_commands_run_where_the_procfile_is(files: Files, how: str) -> None:
     directory = files({"api/Procfile": "web: sh\n", "api/.env": "A=api\n", ".env": "A=here\n"})
     ways: dict[str, dict[str, Any]] = {
         "-f": {"procfile": "api/Procfile"},
-        "-d": {"directory": "api"},
-        "-d and -f": {"directory": "api", "procfile": "Procfile"},
-        "foreman's -d and -f": {"directory": "api", "procfile": "api/Procfile"},
+        "-d": {"directories": ["api"]},
+        "-d and -f": {"directories": ["api"], "procfile": "Procfile"},
+        "foreman's -d and -f": {"directories": ["api"], "procfile": "api/Procfile"},
         "PROCFILE": {"environ": {"PROCFILE": "api/Procfile"}},
     }
     plan = project.load(options(**ways[how]))
     assert plan.directory == plan.templates[0].directory == str(directory / "api")
-    assert plan.procfile.file == "api/Procfile"
-    assert plan.group == "api"
-    assert plan.environment["A"].origin == "api/.env:1"
+    assert plan.services[0].file == "api/Procfile"
+    assert plan.services[0].group == "api"
+    assert plan.templates[0].variables["A"].origin == "api/.env:1"
 
 
 def test_a_given_directory_wins_over_the_procfiles(files: Files) -> None:
     directory = files({"config/Procfile": "web: sh\n", ".env": "A=here\n"})
-    plan = project.load(options(directory=".", procfile="config/Procfile"))
+    plan = project.load(options(directories=["."], procfile="config/Procfile"))
     assert plan.directory == str(directory)
-    assert plan.environment["A"].value == "here"
+    assert plan.templates[0].variables["A"].value == "here"
 
 
 def test_procfile_of_an_env_file_starts_from_there(files: Files) -> None:
     files({"api/.env": "PROCFILE=dev/Procfile\n", "api/dev/Procfile": "web: sh\n"})
-    plan = project.load(options(directory="api"))
-    assert plan.procfile.file == "api/dev/Procfile"
+    plan = project.load(options(directories=["api"]))
+    assert plan.services[0].file == "api/dev/Procfile"
 
 
 def test_env_files_start_from_the_directory_or_from_here(files: Files) -> None:
     files({"api/Procfile": "web: sh\n", "api/one": "A=1\n", "two": "B=2\n", "api/.env": "C=3\n"})
-    plan = project.load(options(directory="api", env_files=("one", "two")))
-    assert plan.environment["A"].origin == "api/one:1"
-    assert plan.environment["B"].origin == "two:1"
-    assert "C" not in plan.environment
+    plan = project.load(options(directories=["api"], env_files=("one", "two")))
+    assert plan.templates[0].variables["A"].origin == "api/one:1"
+    assert plan.templates[0].variables["B"].origin == "two:1"
+    assert "C" not in plan.templates[0].variables
 
 
 def test_the_group_is_safe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     directory = tmp_path / "a:b"
     directory.mkdir()
     (directory / "Procfile").write_text("web: sh\n")
-    assert project.load(options(directory=str(directory))).group == "a-b"
-    plan = project.load(options(directory="/", procfile=str(directory / "Procfile")))
-    assert (plan.group, plan.directory) == ("app", "/")
+    assert project.load(options(directories=[str(directory)])).services[0].group == "a-b"
+    plan = project.load(options(directories=["/"], procfile=str(directory / "Procfile")))
+    assert (plan.services[0].group, plan.directory) == ("app", "/")
 
 
 def test_missing_procfiles(files: Files) -> None:
@@ -207,8 +207,8 @@ def test_missing_procfiles(files: Files) -> None:
     assert refusal() == (
         f"no Procfile in {directory} (looked for Procfile.dev and Procfile; -f names another)"
     )
-    assert f"no Procfile in {directory}/api " in refusal(directory="api")
-    assert f"no Procfile in {directory}/nowhere " in refusal(directory="nowhere")
+    assert f"no Procfile in {directory}/api " in refusal(directories=["api"])
+    assert f"no Procfile in {directory}/nowhere " in refusal(directories=["nowhere"])
     named = f"api/Other: no such file or directory (looked for {directory}/api/Other)"
     assert refusal(procfile="api/Other") == named
     assert refusal(procfile="api") == "api: is a directory"
@@ -349,7 +349,7 @@ def test_two_names_with_one_port_variable(files: Files) -> None:
     files({"Procfile": "web-2: sh\nweb_2: sh\n"})
     plan = project.load(options())
     assert [template.name for template in plan.templates] == ["web-2", "web_2"]
-    assert plan.environment["GAFFER_PORT_WEB_2"].value == "5000"
+    assert plan.templates[0].variables["GAFFER_PORT_WEB_2"].value == "5000"
     (problem,) = plan.problems
     assert str(problem).startswith("Procfile:2: GAFFER_PORT_WEB_2 is the port of 'web-2' (line 1)")
 
@@ -473,7 +473,7 @@ def test_no_input_gives_anything_but_errors_and_problems(
         if env_file is not None:
             Path(directory, ".env").write_bytes(b"PORT=1\n" + env_file)
         given = options(
-            directory=directory,
+            directories=[] if directory is None else [directory],
             port=port,
             formation=formation,
             port_step=port_step,

@@ -43,21 +43,23 @@ if TYPE_CHECKING:
 
 
 class _Flow:
-    """One stream of one process on its way to all views."""
+    """One stream of one process on its way to all views; `shown` is the one on the screen."""
 
-    __slots__ = ("_label", "_redactor", "_streams", "_tail", "process")
+    __slots__ = ("_logged", "_redactor", "_tail", "process", "shown", "source")
 
     def __init__(
         self,
         process: Process,
-        label: str,
-        streams: list[Stream],
+        source: Source,
+        shown: Stream | None,
+        logged: list[Stream],
         tail: Tail,
         redactor: Redactor | None,
     ) -> None:
         self.process = process
-        self._label = label
-        self._streams = streams
+        self.source = source
+        self.shown = shown
+        self._logged = logged
         self._tail = tail
         self._redactor = redactor
 
@@ -69,20 +71,24 @@ class _Flow:
     def end(self) -> None:
         if self._redactor is not None:
             self._pass_on(self._redactor.end())
-        for stream in self._streams:
+        if self.shown is not None:
+            self.shown.end()
+        for stream in self._logged:
             stream.end()
 
     def _pass_on(self, data: bytes) -> None:
         if data:
-            self._tail.feed(self._label, data)
-            for stream in self._streams:
+            self._tail.feed(self.source.stream, data)
+            if self.shown is not None:
+                self.shown.feed(data)
+            for stream in self._logged:
                 stream.feed(data)
 
 
 class ConsoleOutput:
     """Shows what the processes write on `fd`, in the form that `make_view` gives it.
 
-    `is_shown` says of which processes; `logs` keeps it for all of them. `display` turns a template's
+    `is_shown` says of which processes; `logs` keep it for all of them. `display` turns a template's
     name and an instance number into the name that a person sees. `secrets` are never shown.
     `quiet` leaves out what gaffer itself says. `on_broken(error)` is called when nothing can be
     written any more.
@@ -96,7 +102,7 @@ class ConsoleOutput:
         display: Callable[[str, int], str],
         on_broken: Callable[[OSError], object],
         is_shown: Callable[[Source], bool] = lambda source: True,
-        logs: View | None = None,
+        logs: Sequence[View] = (),
         secrets: Sequence[bytes] = (),
         quiet: bool = False,
     ) -> None:
@@ -105,12 +111,13 @@ class ConsoleOutput:
         self._display = display
         self._on_broken = on_broken
         self._is_shown = is_shown
-        self._logs = logs
+        self._logs = list(logs)
         self._secrets = secrets
         self._quiet = quiet
         self._flows: dict[tuple[int, str], _Flow] = {}
         self._tails: dict[int, Tail] = {}
         self._paused = False
+        self._only: Sequence[str] | None = None
 
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
@@ -122,13 +129,23 @@ class ConsoleOutput:
 
     def stop(self) -> None:
         self._view.finish()
-        if self._logs is not None:
-            self._logs.finish()
+        for logs in self._logs:
+            logs.finish()
         self._writer.detach()
         self._loop.close()
 
     def restart(self) -> None:
         """Nothing of it needs a restart."""
+
+    @property
+    def secrets(self) -> Sequence[bytes]:
+        """What is never shown."""
+        return self._secrets
+
+    def hide(self, secrets: Sequence[bytes]) -> None:
+        """Show these no more, beside those before; in what is written by processes yet to come."""
+        found = {*self._secrets, *secrets}
+        self._secrets = sorted(found, key=lambda secret: (-len(secret), secret))
 
     def finish(self) -> None:
         """Write what is left, waiting for the reader; for when the loop has ended."""
@@ -142,15 +159,32 @@ class ConsoleOutput:
         last_lines: Sequence[bytes] = (),
     ) -> None:
         """Write a line of gaffer's own, about `event`, and the last lines that a process wrote."""
-        if self._secrets:
-            data = text.encode("utf-8", "surrogateescape")
-            redactor = Redactor(self._secrets)
-            text = (redactor.feed(data) + redactor.end()).decode("utf-8", "surrogateescape")
-        views = [] if self._quiet else [self._view]
-        if self._logs is not None:
-            views.append(self._logs)
+        text = self.redact(text)
+        views = [*([] if self._quiet else [self._view]), *self._logs]
         for view in views:
             view.say(text, event, details or {}, last_lines)
+
+    def show_only(self, templates: Sequence[str] | None) -> None:
+        """Show on the screen from now on what these write, of those that are shown; None: all."""
+        self._only = templates
+        for flow in self._flows.values():
+            is_shown = self._may_show(flow.source)
+            if flow.shown is not None and not is_shown:
+                flow.shown.end()
+                flow.shown = None
+            elif flow.shown is None and is_shown:
+                flow.shown = self._view.open(flow.source)
+
+    def _may_show(self, source: Source) -> bool:
+        return self._is_shown(source) and (self._only is None or source.template in self._only)
+
+    def redact(self, text: str) -> str:
+        """`text` without secrets."""
+        if not self._secrets:
+            return text
+        redactor = Redactor(self._secrets)
+        data = redactor.feed(text.encode("utf-8", "surrogateescape")) + redactor.end()
+        return data.decode("utf-8", "surrogateescape")
 
     def tail(self, id: int, count: int) -> list[bytes]:
         """The last lines that a process wrote; until its exit has been told."""
@@ -165,13 +199,11 @@ class ConsoleOutput:
         tail = self._tails[event["pid"]] = Tail()
         for label in process.redirect_output:
             source = Source(name, event["name"], event["instance"], event["os_pid"], label)
-            views = [self._view] if self._is_shown(source) else []
-            if self._logs is not None:
-                views.append(self._logs)
             self._flows[event["pid"], label] = _Flow(
                 process,
-                label,
-                [view.open(source) for view in views],
+                source,
+                self._view.open(source) if self._may_show(source) else None,
+                [logs.open(source) for logs in self._logs],
                 tail,
                 Redactor(self._secrets) if self._secrets else None,
             )

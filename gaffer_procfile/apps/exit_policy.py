@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ..slots import BACKING_OFF, PENDING
-from .outcome import shell_status
+from .outcome import listing, shell_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Set as AbstractSet
     from typing import Any
 
     from ..manager import Manager
@@ -17,13 +18,15 @@ FAILURE = "failure"
 ALL = "all"
 NEVER = "never"
 
+CANT_START = 1  # the exit status of a run whose dependencies failed, if none of them has one
 WILL_RESTART = (PENDING, BACKING_OFF)  # what an exit event says of one that isn't the last
 
 
 class ExitPolicy:
     """Ends the run by `policy`: when the first process ends, the first that fails, all, or never.
 
-    With `deciding` only the end of these templates ends it. When nothing is left that runs, the run
+    With `deciding` only the end of these templates ends it. Those that run `once` may end with 0
+    without ending anything. When nothing is left that runs, the run
     ends by any policy but NEVER. An exit that is followed by a restart is no end.
 
     `status` is that of the first process that failed by itself; if none failed, that of the first
@@ -35,13 +38,15 @@ class ExitPolicy:
         say: Callable[[str], object],
         display: Callable[[str, int], str],
         policy: str = FIRST,
-        deciding: Collection[str] = (),
+        deciding: AbstractSet[str] = frozenset(),
+        once: Collection[str] = (),
     ) -> None:
         self.status: int | None = None
         self._say = say
         self._display = display
         self._policy = policy
         self._deciding = deciding
+        self._once = once
         self.ended_by: int | None = None
         """The manager's id of the process whose end ended the run; None if something else did."""
         self._ended: set[tuple[str, int]] = set()
@@ -78,8 +83,28 @@ class ExitPolicy:
         elif self._policy != NEVER and self._all_have_ended():
             self._end("all have ended")
 
+    def handle_blocked(self, names: Sequence[str], short: Callable[[str], str]) -> None:
+        """These templates can't be started, as what they depend on has failed."""
+        if not self.status:
+            self.status = CANT_START
+        for name in names:
+            state = self._manager.get_process_state(name)
+            count = state.numprocesses if state is not None else 0
+            self._ended.update((name, instance) for instance in range(1, count + 1))
+        if self._is_ending or self._manager.stopping:
+            return
+        if self._policy in (FIRST, FAILURE) and not (
+            self._deciding and self._deciding.isdisjoint(names)
+        ):
+            what = listing([short(name) for name in names])
+            self._end(f"stopping because {what} can't start (--exit-policy {self._policy})")
+        elif self._policy != NEVER and self._all_have_ended():
+            self._end("all have ended")
+
     def _ends_the_run(self, name: str, status: int) -> bool:
         if self._deciding and name not in self._deciding:
+            return False
+        if name in self._once and status == 0:
             return False
         return self._policy == FIRST or (self._policy == FAILURE and status != 0)
 

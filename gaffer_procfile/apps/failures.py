@@ -6,16 +6,21 @@ import time
 
 from ..slots import GAVE_UP
 from .exit_policy import WILL_RESTART
-from .outcome import describe, shell_status
+from .outcome import describe, listing, shell_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Protocol
 
     from ..manager import Manager
     from .console import ConsoleOutput
-    from .exit_policy import ExitPolicy
+
+    class Policy(Protocol):
+        """What ends the run: `ended_by` is the id of the process whose end did."""
+
+        ended_by: int | None
+
 
 LINES = 20
 SAME_MOMENT = 0.001  # seconds; two that end in it may have ended in either order
@@ -32,7 +37,7 @@ class FailureReport:
         self,
         console: ConsoleOutput,
         display: Callable[[str, int], str],
-        policy: ExitPolicy,
+        policy: Policy,
     ) -> None:
         self._console = console
         self._display = display
@@ -80,7 +85,7 @@ class FailureReport:
             text = failure.text
             if failure.id == self._policy.ended_by and self._stopped_after:
                 verb = "was" if len(self._stopped_after) == 1 else "were"
-                text += f"; {_list(self._stopped_after)} {verb} stopped because of it"
+                text += f"; {listing(self._stopped_after)} {verb} stopped because of it"
             self._console.say(text, "failure", failure.details, failure.lines)
 
 
@@ -97,7 +102,3 @@ class _Failure:
         self.text = text
         self.lines = lines
         self.details = details
-
-
-def _list(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

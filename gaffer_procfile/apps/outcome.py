@@ -1,4 +1,4 @@
-"""How a process ended, in words and as an exit status."""
+"""How a process ended, in words and as an exit status; and whom it concerns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 NOT_FOUND = 127
@@ -48,3 +48,8 @@ def describe(event: Mapping[str, Any], command: str = "") -> str:
         # A shell around the process tells of a signal in this way.
         return f"exited with status {status} ({signal_name(status - 128)})"
     return f"exited with status {status}"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Names in a sentence: `api, web and worker`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -23,12 +23,20 @@ class Signals:
     """Stops the manager on SIGINT, SIGTERM, SIGHUP and SIGQUIT; a second one doesn't wait for it.
 
     `received` is the first of them, None until then: whoever runs the manager ends by it in the end.
-    A SIGHUP that was ignored (nohup) stays ignored.
+    A SIGHUP that was ignored (nohup) stays ignored. `halt()` is called before gaffer halts, and
+    `go_on()` when it goes on.
     """
 
-    def __init__(self, say: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], object],
+        halt: Callable[[], object] = lambda: None,
+        go_on: Callable[[], object] = lambda: None,
+    ) -> None:
         self.received: int | None = None
         self._say = say
+        self._halt = halt
+        self._go_on = go_on
         self._last = 0.0
         self._handled: list[int] = []
 
@@ -71,9 +79,11 @@ class Signals:
 
     def _handle_halt(self, _signum: int) -> None:
         self._signal_all(signal.SIGSTOP)
+        self._halt()
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def _handle_continue(self, _signum: int) -> None:
+        self._go_on()
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, signum: int) -> None:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 DESCRIPTION = """\
-Say everything that is wrong with the Procfile and the .env, with file and line: lines that
-can't be read, names given twice, variables that aren't set, commands that can't be found,
-ports that collide. Nothing is run."""
+Say everything that is wrong with the Procfile, gaffer.yaml and the .env, with file and line:
+lines that can't be read, names given twice, variables that aren't set, commands that can't be
+found, ports that collide, processes that wait for each other. Nothing is run."""
 
-EPILOG = "exit status: 0 if nothing is wrong, else 1."
+EPILOG = """\
+--json: a list of {"file", "line", "column", "severity", "message", "hint"}; null where there is
+none. severity: error (`start` refuses), warning (`start` says it and goes on) or notice.
+
+exit status: 0 if nothing is wrong, else 1."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -30,13 +34,35 @@ def run(argv: Sequence[str]) -> int:
         description=DESCRIPTION,
         epilog=EPILOG,
     )
+    made.add_argument("--json", action="store_true", help="one JSON list of all")
     args = made.parse_args(argv)
     apply_defaults(args)
     options = project_options(args)
     problems = check(options)
+    if args.json:
+        show(_as_json(problems))
+        return GafferError.exit_status if problems else 0
     for problem in problems:
         complain(str(problem))
     if problems:
         return GafferError.exit_status
-    show(f"{locate(options).procfile}: nothing is wrong\n")
+    location = locate(options)
+    show(f"{location.procfile or location.config_file}: nothing is wrong\n")
     return 0
+
+
+def _as_json(problems: Sequence[GafferError]) -> str:
+    import json
+
+    found = [
+        {
+            "file": problem.file,
+            "line": problem.line,
+            "column": getattr(problem, "column", None),  # only gaffer.yaml's have one
+            "severity": problem.severity,
+            "message": problem.message,
+            "hint": problem.hint,
+        }
+        for problem in problems
+    ]
+    return json.dumps(found, indent=2) + "\n"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
-from ..errors import GafferError, unreadable
+from ..errors import GafferError, nearest, unreadable
+from .streams import complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from yaml import Node
 
 FILE = ".foreman"
 
@@ -24,18 +27,46 @@ _OPTIONS = {
     "color": "colour",
     "timestamp": "no_timestamps",
 }
+# Those of `foreman export`, which is not here: no reason for a warning.
+_OF_EXPORT = frozenset(("app", "error_log", "log", "run", "template", "user"))
 
 
 def apply_defaults(options: Namespace) -> None:
-    """Fill in what the command line leaves open. GafferError for a file that can't be read."""
+    """Fill in what the command line leaves open; complain of what foreman has no option for.
+
+    GafferError for a file that can't be read, or a value that can't be.
+    """
     if not os.path.exists(FILE):
         return
+    for name, (node, line) in _read().items():
+        ours = _OPTIONS.get(name)
+        if ours is None:
+            if name not in _OF_EXPORT:
+                hint = nearest(name, _OPTIONS) or f"there is {', '.join(_OPTIONS)}"
+                problem = GafferError(
+                    f"no such option: {name!r}, left out", file=FILE, line=line, hint=hint
+                )
+                complain(str(problem))
+            continue
+        # An option that this verb doesn't have is meant for another one.
+        if not hasattr(options, ours) or getattr(options, ours) or not node.value:
+            continue
+        if not isinstance(node.value, str):
+            raise GafferError(f"{name} takes one value, on its own line", file=FILE, line=line)
+        _check(ours, node.value, line)
+        setattr(options, ours, _value(ours, node.value))
+
+
+def _read() -> dict[str, tuple[Node, int]]:
+    """The value of each option, and the line that it stands in. GafferError if that can't be."""
     import yaml  # 10 ms, for the few who have the file
 
+    from ..text_file import read
+
     try:
-        with open(FILE, "rb") as file:
-            # As text: what YAML takes for a number or a date is none of its business here.
-            values = yaml.load(file, yaml.BaseLoader)
+        # Nodes, for their lines, and as text: what YAML takes for a number or a date is none of
+        # its business here.
+        root = yaml.compose(read(FILE), yaml.BaseLoader)
     except OSError as error:
         raise GafferError(unreadable(error), file=FILE) from error
     except (yaml.YAMLError, RecursionError) as error:
@@ -43,18 +74,27 @@ def apply_defaults(options: Namespace) -> None:
         line = mark.line + 1 if mark is not None else None
         problem = getattr(error, "problem", None) or "it can't be read"
         raise GafferError(f"not valid YAML: {problem}", file=FILE, line=line) from error
-    if not values:
-        return
-    if not isinstance(values, dict):
+    if root is None or not root.value:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
         raise GafferError("not a list of 'option: value' lines", file=FILE)
-    for name, value in values.items():
-        ours = _OPTIONS.get(str(name))
-        # An option that this verb doesn't have is meant for another one.
-        if ours is None or not hasattr(options, ours) or getattr(options, ours) or not value:
-            continue
-        if not isinstance(value, str):
-            raise GafferError(f"{name} takes one value, on its own line", file=FILE)
-        setattr(options, ours, _value(ours, value))
+    return {str(key.value): (value, key.start_mark.line + 1) for key, value in root.value}
+
+
+def _check(option: str, value: str, line: int) -> None:
+    """Say here, where the line is known, what whoever uses the value would say of it."""
+    from .. import formation
+    from .options import seconds
+
+    try:
+        if option == "port":
+            formation.parse_port(value, FILE)
+        elif option == "concurrency":
+            formation.parse(value)
+        elif option == "stop_timeout":
+            seconds(value, "timeout")
+    except GafferError as error:
+        raise GafferError(error.message, file=FILE, line=line, hint=error.hint) from error
 
 
 def _value(option: str, value: str) -> object:
@@ -63,4 +103,4 @@ def _value(option: str, value: str) -> object:
         return not is_on
     if option == "colour":
         return "always" if is_on else "never"
-    return [value] if option == "env" else value
+    return [value] if option in ("env", "directory") else value

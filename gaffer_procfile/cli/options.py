@@ -32,7 +32,12 @@ COMMON = (
         "-f", "--procfile", metavar="FILE", help="the Procfile (default: Procfile.dev or Procfile)"
     ),
     Option(
-        "-d", "--directory", "--root", metavar="DIR", help="the project (default: the Procfile's)"
+        "-d",
+        "--directory",
+        "--root",
+        metavar="DIR",
+        action="append",
+        help="the project (default: the Procfile's); again, or a pattern, for several services",
     ),
     Option(
         "-e",
@@ -110,6 +115,25 @@ OUTPUT = (
     Option("-q", "--quiet", action="store_true", help="only what the processes write"),
 )
 
+SELECTION = (
+    Option(
+        "-c",
+        "--concurrency",
+        "-m",
+        "--formation",
+        metavar="NAME=N,...",
+        help="how many of each: web=2,worker=0; all=N for the rest",
+    ),
+    Option("-x", "--exclude", metavar="NAME", action="append", help="all but this one"),
+    Option(
+        "--profile",
+        metavar="NAME",
+        action="append",
+        help="also the processes of this profile of gaffer.yaml",
+    ),
+    Option("--no-deps", action="store_true", help="not what the named processes depend on"),
+)
+
 START = (
     Option(
         "--exit-policy",
@@ -125,15 +149,7 @@ START = (
         choices=("never", "on-failure", "always"),
         help="start a process again that has ended (default: never)",
     ),
-    Option(
-        "-c",
-        "--concurrency",
-        "-m",
-        "--formation",
-        metavar="NAME=N,...",
-        help="how many of each: web=2,worker=0; all=N for the rest",
-    ),
-    Option("-x", "--exclude", metavar="NAME", action="append", help="all but this one"),
+    *SELECTION,
     Option(
         "-t",
         "--stop-timeout",
@@ -143,13 +159,97 @@ START = (
     ),
 )
 
+PORTS = (
+    Option(
+        "--auto-port",
+        action="store_true",
+        help="if a port is taken, move all to free ones: the same each time, if they are free",
+    ),
+)
+
+TEST = (
+    Option(
+        "-s",
+        "--service",
+        metavar="NAME",
+        action="append",
+        help="run only this one, and what it depends on; again, or with commas, for several",
+    ),
+    Option(
+        "--ready-timeout",
+        metavar="TIME",
+        help="how long all may take until they are ready (default: 5m)",
+    ),
+    Option(
+        "--settle",
+        metavar="TIME",
+        help="how long a process without `ready` has to be up to count as ready, if it doesn't "
+        "listen on its PORT before (default: 1s; 5s for web, and where $PORT is used)",
+    ),
+    Option("--timeout", metavar="TIME", help="how long the command may take (default: for ever)"),
+    Option(
+        "--for",
+        dest="hold",
+        metavar="TIME",
+        help="without a command: how long all have to stay up (default: 5s)",
+    ),
+    Option(
+        "--allow-exit", metavar="NAME", action="append", help="this one may end whenever it likes"
+    ),
+    Option("--fail-fast", action="store_true", help="stop the command when a process has failed"),
+    Option(
+        "--logs",
+        choices=("failed", "all", "none", "stream"),
+        help="what is shown of the processes' output: at the end that of those that failed "
+        "(default), of all, or of none; or all as it comes",
+    ),
+    Option("--junit", metavar="FILE", help="write a JUnit report"),
+    Option("--no-redact", action="store_true", help="show the secrets of .env, too"),
+    Option(
+        "--workflow-commands",
+        action="store_true",
+        help="on GitHub: let the command write workflow commands",
+    ),
+    Option("-t", "--stop-timeout", metavar="TIME", help="from SIGTERM to SIGKILL (default: 5s)"),
+)
+
+BACKGROUND = ("-D", "--background")
+
+SERVING = (
+    Option("--no-keys", action="store_true", help="hear no keys from the terminal"),
+    Option(
+        *BACKGROUND,
+        action="store_true",
+        help="run in the background; returns when all is up, or with what failed",
+    ),
+    Option(
+        "--http",
+        metavar="[HOST:]PORT",
+        help="serve the web page and the API there, too (0: any free port)",
+    ),
+    Option(
+        "--http-token-file",
+        metavar="FILE",
+        help="the token to be known by who connects; needed for a HOST that others can reach",
+    ),
+)
+
 VERB_OPTIONS = (
+    *SERVING,
     *COMMON,
     *OUTPUT,
     *START,
+    *PORTS,
+    *TEST,
     Option("-h", "--help", action="help", help=None),
     Option("-v", "--version", action="store_true", help=None),
 )
+
+
+def is_background(argv: Sequence[str]) -> bool:
+    """Whether `gaffer start` with these arguments is to run in the background."""
+    options = argv[: argv.index("--")] if "--" in argv else argv
+    return not set(BACKGROUND).isdisjoint(options)
 
 
 def split_at_word(argv: Sequence[str], options: Iterable[Option]) -> tuple[list[str], list[str]]:
@@ -193,10 +293,8 @@ def whole_number(text: str | None, name: str, default: int) -> int:
     return int(text)
 
 
-def seconds(text: str | None, name: str, default: float) -> float:
+def seconds(text: str, name: str) -> float:
     """The value of an option that is a time. Raises UsageError."""
-    if text is None:
-        return default
     try:
         value = float(text)
     except ValueError:
@@ -204,6 +302,21 @@ def seconds(text: str | None, name: str, default: float) -> float:
     if not 0 <= value < 1e9:
         raise UsageError(f"{name} takes a number of seconds, not {text!r}")
     return value
+
+
+def duration(text: str, name: str) -> float:
+    """The value of an option that is a time, as `90`, `1.5s`, `500ms` or `2m`, in seconds.
+
+    Raises UsageError.
+    """
+    number, factor = text, 1.0
+    for unit, seconds_of_it in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)):
+        if text.endswith(unit):
+            number, factor = text[: -len(unit)], seconds_of_it
+            break
+    if not (number.replace(".", "", 1).isdecimal() and number.isascii() and len(number) <= 9):
+        raise UsageError(f"{name} takes a time as 90, 1.5s or 2m, not {text!r}")
+    return float(number) * factor
 
 
 def split_names(values: Sequence[str] | None) -> list[str]:

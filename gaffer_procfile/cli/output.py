@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from ..apps.console import ConsoleOutput
-from ..errors import UnknownProcessError, UsageError, nearest
+from ..errors import UsageError, nearest
 from ..output.prefix import Clock, Prefixes, check_template, palette
 from ..output.screen import Screen
 from .options import is_whole_number, split_names, whole_number
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from ..plan import Plan
 
 _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
-
-
-def display(name: str, instance: int) -> str:
-    """`shop:web` and 1 as a person sees it: `web.1`."""
-    return f"{name.rpartition(':')[2]}.{instance}"
 
 
 def wants_pty(args: Namespace) -> bool:
@@ -46,14 +41,23 @@ def make_prefixes(args: Namespace, plan: Plan) -> Prefixes:
         hint = "on, off, relative, delta or a format as %H:%M"
         raise UsageError(f"--timestamps doesn't know {style!r}", hint=hint)
     clock = Clock(style)
-    colours = palette() if _wants_colour(args.colour) else None
+    colours = palette() if wants_colour(args.colour) else None
     return _prefixes(args.prefix, plan, clock, colours, mark_stderr=args.mark_stderr)
 
 
 def make_console(
-    args: Namespace, plan: Plan, prefixes: Prefixes, on_broken: Callable[[OSError], object]
+    args: Namespace,
+    plan: Plan,
+    prefixes: Prefixes,
+    on_broken: Callable[[OSError], object],
+    *,
+    display: Callable[[str, int], str],
+    make_view: MakeView | None = None,
 ) -> ConsoleOutput:
-    """The console. Raises UsageError and UnknownProcessError for options that can't be."""
+    """The console. Raises UsageError and UnknownProcessError for options that can't be.
+
+    `display` is how it calls a process; `make_view` makes another view than the options say.
+    """
 
     quiet = args.quiet or args.no_prefix  # without a prefix our lines would look like theirs
 
@@ -65,12 +69,12 @@ def make_console(
 
     console = ConsoleOutput(
         STDOUT,
-        _view(args, prefixes),
+        make_view or _view(args, prefixes),
         display=display,
         on_broken=on_broken,
         is_shown=_filter(args, plan),
         logs=_logs(args, plan, warn),
-        secrets=_secrets(args, plan),
+        secrets=find_secrets(args, plan),
         quiet=quiet,
     )
     return console
@@ -86,7 +90,7 @@ def _view(args: Namespace, prefixes: Prefixes) -> MakeView:
         write,
         None if args.no_prefix else prefixes,
         interactive=os.isatty(STDOUT),
-        colour=_wants_colour(args.colour),
+        colour=wants_colour(args.colour),
         raw=args.raw,
     )
 
@@ -100,38 +104,57 @@ def _prefixes(
     mark_stderr: bool = False,
 ) -> Prefixes:
     prefixes = Prefixes(clock, colours=colours, template=template, mark_stderr=mark_stderr)
-    for entry in plan.templates:
-        full_name = f"{entry.group}:{entry.name}"
-        for instance in range(1, entry.instances + 1):
-            prefixes.assign(display(full_name, instance), full_name)
+    assign_prefixes(prefixes, plan)
     return prefixes
+
+
+def assign_prefixes(prefixes: Prefixes, plan: Plan) -> None:
+    """Make room for the names of a plan, and give them their colours."""
+    for entry in plan.templates:
+        for instance in range(1, entry.instances + 1):
+            name = plan.names.display(entry.full_name, instance)
+            prefixes.assign(name, entry.full_name, entry.colour)
 
 
 def _filter(args: Namespace, plan: Plan) -> Callable[[Source], bool]:
     """Which processes are shown: `--only` these, without those to `--hide`."""
-    only, hidden = split_names(args.only), split_names(args.hide)
-    names = [entry.name for entry in plan.procfile.entries]
-    for name in (*only, *hidden):
-        if name.partition(".")[0] not in names:
-            raise UnknownProcessError(name, names)
+    only, hidden = _chosen(args.only, plan), _chosen(args.hide, plan)
+    hidden |= {template.full_name for template in plan.templates if template.log is False}
 
     def is_shown(source: Source) -> bool:
-        known = (source.name, source.template.rpartition(":")[2])
-        return (not only or any(name in only for name in known)) and not any(
-            name in hidden for name in known
-        )
+        known = {source.template, f"{source.template}.{source.index}"}
+        return (not only or not only.isdisjoint(known)) and hidden.isdisjoint(known)
 
     return is_shown
 
 
-def _logs(args: Namespace, plan: Plan, warn: Callable[[str], object]) -> View | None:
+def _chosen(words: Sequence[str] | None, plan: Plan) -> set[str]:
+    """Full names of templates, `shop:web`, and of instances, `shop:web.1`, that `words` mean."""
+    chosen: set[str] = set()
+    for word in split_names(words):
+        name, dot, instance = word.partition(".")
+        chosen.update(f"{full}{dot}{instance}" for full in plan.names.find(name))
+    return chosen
+
+
+def _logs(args: Namespace, plan: Plan, warn: Callable[[str], object]) -> list[View]:
     size = _size(args.log_size)
     kept = None if args.log_keep is None else whole_number(args.log_keep, "--log-keep", 0)
+    logs: list[View] = []
+    paths = {
+        template.full_name: template.log
+        for template in plan.templates
+        if isinstance(template.log, str)
+    }
+    if paths:
+        from ..output.raw_files import RawFiles
+
+        logs.append(RawFiles(paths, warn))
     if args.log_dir is None:
-        return None
+        return logs
     from ..output.log_directory import DEFAULT_KEPT, DEFAULT_SIZE, LogDirectory
 
-    return LogDirectory(
+    directory = LogDirectory(
         args.log_dir,
         _prefixes(None, plan, Clock("%Y-%m-%d %H:%M:%S"), None),
         warn,
@@ -139,6 +162,7 @@ def _logs(args: Namespace, plan: Plan, warn: Callable[[str], object]) -> View | 
         kept=DEFAULT_KEPT if kept is None else kept,
         ansi=args.log_ansi,
     )
+    return [*logs, directory]
 
 
 def _size(text: str | None) -> int | None:
@@ -151,21 +175,27 @@ def _size(text: str | None) -> int | None:
     return int(digits) * unit
 
 
-def _secrets(args: Namespace, plan: Plan) -> Sequence[bytes]:
+def find_secrets(args: Namespace, plan: Plan) -> Sequence[bytes]:
+    """What `--redact` hides; nothing without it. Raises UsageError for a variable there isn't."""
     if not args.redact and not args.redact_also:
         return ()
     from ..output.redact import secrets
 
     also = split_names(args.redact_also)
+    environments = plan.environments()
+    known = {name for environment in environments for name in environment}
     for name in also:
-        if name not in plan.environment:
-            hint = nearest(name, plan.environment)
+        if name not in known:
+            hint = nearest(name, known)
             raise UsageError(f"--redact-also {name}: there is no such variable", hint=hint)
-    named = {name: plan.environment[name].value for name in also}
-    return secrets({**plan.environment.from_files(), **named}, also)
+    found: dict[bytes, None] = {}
+    for environment in environments:
+        named = {name: environment[name].value for name in also if name in environment}
+        found.update(dict.fromkeys(secrets({**environment.from_files(), **named}, also)))
+    return sorted(found, key=lambda value: (-len(value), value))
 
 
-def _wants_colour(choice: str | None) -> bool:
+def wants_colour(choice: str | None) -> bool:
     if choice in ("always", "never"):
         return choice == "always"
     if os.environ.get("NO_COLOR"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from ..errors import FormationError, UsageError
-from ..formation import DEFAULT_STEP, parse_port
 from ..formation import parse as parse_formation
+from ..formation import parse_port
 from ..project import Options
 from .options import split_names, whole_number
 
@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
+    from ..plan import Plan
+    from ..project import MovePorts
 
-def project_options(args: Namespace, names: Sequence[str] = ()) -> Options:
-    """What the options say about the project. Raises UsageError, also for a -d that isn't there."""
+
+def project_options(
+    args: Namespace, names: Sequence[str] = (), *, keeping: Plan | None = None
+) -> Options:
+    """What the options say about the project. Raises UsageError, also for a -d that isn't there.
+
+    `keeping` is a plan whose processes run: ports that were moved for it stay where they are.
+    """
     formation = getattr(args, "concurrency", None)
     try:
         if args.port is not None:
@@ -25,17 +33,35 @@ def project_options(args: Namespace, names: Sequence[str] = ()) -> Options:
         parse_formation(formation or "")
     except FormationError as error:
         raise UsageError(str(error)) from error
-    if args.directory is not None and not os.path.isdir(args.directory):
-        what = "is not a directory" if os.path.exists(args.directory) else "doesn't exist"
-        raise UsageError(f"-d {args.directory}: it {what}")
+    for directory in args.directory or ():
+        if not os.path.isdir(directory) and not _is_pattern(directory):
+            what = "is not a directory" if os.path.exists(directory) else "doesn't exist"
+            raise UsageError(f"-d {directory}: it {what}")
+    step = args.port_step
     return Options(
-        directory=args.directory,
+        directories=args.directory or (),
         procfile=args.procfile,
         env_files=split_names(args.env),
         port=args.port,
-        port_step=whole_number(args.port_step, "--port-step", DEFAULT_STEP),
-        formation=formation,
+        port_step=None if step is None else whole_number(step, "--port-step", 0),
         override=not args.no_override,
         names=names,
         exclude=split_names(getattr(args, "exclude", None)),
+        formation=formation,
+        profiles=split_names(getattr(args, "profile", None)),
+        with_dependencies=not getattr(args, "no_deps", False),
+        move_ports=_move_ports(keeping) if getattr(args, "auto_port", False) else None,
     )
+
+
+def _move_ports(keeping: Plan | None) -> MovePorts:
+    if keeping is not None:
+        ports = {template.full_name: template.port for template in keeping.templates}
+        return lambda _directory, first_ports, *_: ({**first_ports, **ports}, None)
+    from ..auto_port import move_if_taken
+
+    return move_if_taken
+
+
+def _is_pattern(text: str) -> bool:
+    return any(character in text for character in "*?[")

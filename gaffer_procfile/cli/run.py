@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from .. import procfile
+from .. import commands, service
 from ..apps.outcome import NOT_EXECUTABLE, NOT_FOUND
-from ..errors import GafferError, UsageError
+from ..errors import GafferError, ProcfileError, UsageError, nearest
 from ..project import load, locate
 from .foreman_file import apply_defaults
 from .options import COMMON, split_at_word
@@ -41,8 +41,8 @@ exit status: the command's; 127 if it can't be found, 126 if it can't be execute
 class CannotExecute(GafferError):
     """The command can't be executed."""
 
-    def __init__(self, message: str, exit_status: int) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, exit_status: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
         self.exit_status = exit_status
 
 
@@ -62,26 +62,33 @@ def run(argv: Sequence[str]) -> int:
             raise problem
         if problem.severity == "warning":
             complain(str(problem))
-    environment = location.environment.values()
+    directory, environment = location.directory, location.environment.values()
     if len(command) == 1:
         entry = _entry(location, args, command[0])
         if entry is not None:
-            command, environment = entry
+            command, directory, environment = entry
         command = ["/bin/sh", "-c", command[0]]
-    _execute(command, location.directory, environment)
+    _execute(command, directory, environment)
 
 
 def _entry(
     location: Location, args: Namespace, name: str
-) -> tuple[list[str], dict[str, str]] | None:
-    """The command and the environment of the entry `name`; None where there is none."""
-    if location.procfile is None:
+) -> tuple[list[str], str, dict[str, str]] | None:
+    """The command, the directory and the environment of the entry `name`; None if there is none."""
+    try:
+        names = [entry.name for entry in service.read(location).entries]
+    except ProcfileError:
+        return None  # a command needs none
+    if name not in names:
+        path = location.environment.get("PATH")
+        reason = commands.unavailable(name, location.directory, path.value if path else None)
+        hint = nearest(name, names)
+        if reason is not None and hint is not None:
+            raise CannotExecute(f"command not found: {name}", NOT_FOUND, hint)
         return None
-    path = os.path.abspath(location.procfile)
-    if name not in (entry.name for entry in procfile.read(path, location.procfile).entries):
-        return None
+    args.no_deps = True
     [template] = load(project_options(args, [name])).templates
-    return [template.command], template.environment_of(1)
+    return [template.command], template.directory, template.environment_of(1)
 
 
 def _execute(command: Sequence[str], directory: str, environment: Mapping[str, str]) -> NoReturn:

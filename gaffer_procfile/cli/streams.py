@@ -14,6 +14,7 @@ from ..guard import end_by
 
 STDOUT = 1
 STDERR = 2
+ANNOUNCE = "GAFFER_ANNOUNCE"  # the variable with the descriptor of whoever waits for us to be up
 
 
 def open_missing() -> None:
@@ -23,6 +24,15 @@ def open_missing() -> None:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def take_descriptor() -> int | None:
+    """The descriptor that ANNOUNCE names, None if there is none; neither is for our processes."""
+    text = os.environ.pop(ANNOUNCE, None)
+    if text is None:
+        return None
+    os.set_inheritable(int(text), False)
+    return int(text)
 
 
 def show(text: str) -> None:

@@ -17,7 +17,8 @@ LINE = "|"
 CONTINUATION = "+"  # this line goes on with the one above
 STDERR_MARK = "!"
 
-_COLOURS = ("CYAN", "YELLOW", "GREEN", "MAGENTA", "RED", "BLUE")
+_BASIC = ("cyan", "yellow", "green", "magenta", "red", "blue")
+COLOURS = (*_BASIC, *(f"bright-{name}" for name in _BASIC))  # by name, in the palette's order
 _FIELDS = ("name", "index", "pid", "time", "stream", "group", "mark")
 
 
@@ -25,8 +26,8 @@ def palette() -> Sequence[str]:
     """The escape sequences that the processes take in turn."""
     from colorama import Fore  # brings ctypes with it, so only where colours are on
 
-    names = [*_COLOURS, *(f"LIGHT{name}_EX" for name in _COLOURS)]
-    return [getattr(Fore, name) for name in names]
+    names = [name.upper() for name in _BASIC]
+    return [getattr(Fore, name) for name in (*names, *(f"LIGHT{name}_EX" for name in names))]
 
 
 class Clock:
@@ -93,12 +94,14 @@ class Prefixes:
         """How many columns a prefix takes."""
         return len(self._text(system_source(), self._clock.text(SYSTEM), LINE))
 
-    def assign(self, name: str, template: str) -> None:
-        """Make room for `name`, and give its template a colour."""
+    def assign(self, name: str, template: str, colour: str | None = None) -> None:
+        """Make room for `name`, and give its template a colour: `colour`, or the next one."""
         if len(name) > self._width:
             self._width = len(name)
             self._cache.clear()
-        if self._colours and template not in self._colour_of:
+        if self._colours and colour is not None:
+            self._colour_of[template] = self._colours[COLOURS.index(colour)]
+        elif self._colours and template not in self._colour_of:
             self._colour_of[template] = self._colours[len(self._colour_of) % len(self._colours)]
 
     def forget(self, source: Source) -> None:

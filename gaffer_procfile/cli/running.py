@@ -1,0 +1,302 @@
+"""A run of a plan on a manager, from the first process to gaffer's own exit status."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import signal
+import sys
+
+from ..apps.failures import FailureReport
+from ..apps.launch import Launch
+from ..apps.lifeline import Lifeline
+from ..apps.signals import Signals
+from ..apps.stopping import StopReport
+from ..apps.window import WindowSize
+from ..errors import GafferError
+from ..guard import end_by
+from ..loop import default_loop
+from ..manager import Manager
+from ..plan import Installer
+from ..restart import NEVER, BackOff
+from ..taken_ports import find_taken
+from .config_apps import ConfigApps
+from .output import assign_prefixes, find_secrets, make_console, make_prefixes, wants_pty
+from .streams import STDOUT, complain
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Protocol
+
+    from ..apps.console import MakeView
+    from ..apps.keys import Keys
+    from ..guard import Guarded
+    from ..manager import App
+    from ..plan import Plan, Template
+
+    class Policy(App, Protocol):
+        """The app that decides when the run ends, and with which status (None: nobody's)."""
+
+        status: int | None
+        ended_by: int | None
+
+        def handle_blocked(self, names: Sequence[str], short: Callable[[str], str]) -> None: ...
+
+
+STOP_TIMEOUT = 5.0  # seconds
+LEAST_DESCRIPTORS = 256  # the lowest limit that a system begins with
+
+
+class Run:
+    """One run of a plan. `make_policy(say)` makes the app that ends it.
+
+    `stop_timeout` (seconds) and `restart` hold for all processes; None leaves both to their own
+    settings, then to the defaults. `reload` loads the plan anew. `make_view` shows it in another
+    form than `args` say, `display` has other names for processes than the plan. `more_apps(run)`
+    makes apps that come after all others. `has_keys`: a person may control it by keys.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        args: Namespace,
+        guarded: Guarded | None,
+        make_policy: Callable[[Callable[[str], object]], Policy],
+        *,
+        stop_timeout: float | None = None,
+        restart: str | None = None,
+        reload: Callable[[], Plan] | None = None,
+        make_view: MakeView | None = None,
+        display: Callable[[str, int], str] | None = None,
+        more_apps: Callable[[Run], Sequence[App]] | None = None,
+        has_keys: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._args = args
+        self._guarded = guarded
+        self._stop_timeout = stop_timeout
+        self._restart = restart
+        self._reload = reload
+        self._more_apps = more_apps
+        self._broken: OSError | None = None
+        self._had_terminal = os.isatty(STDOUT)
+        self._manager = Manager(_event_loop())
+        self._prefixes = make_prefixes(args, plan)
+        self._names = plan.names
+        self._display = display or plan.names.display
+        self._console = make_console(
+            args,
+            plan,
+            self._prefixes,
+            self._handle_broken_output,
+            display=self._display,
+            make_view=make_view,
+        )
+        self._window = WindowSize(STDOUT, self._prefixes.width) if wants_pty(args) else None
+        self._keys = self._make_keys() if has_keys else None
+        self._signals = (
+            Signals(self._console.say, self._keys.halt, self._keys.go_on)
+            if self._keys is not None
+            else Signals(self._console.say)
+        )
+        self._policy = make_policy(self._console.say)
+        self._failures = FailureReport(self._console, self._display, self._policy)
+        self._config_apps = ConfigApps(plan, self._console.say)
+        self._installer = self._make_installer()
+
+    @property
+    def say(self) -> Callable[..., object]:
+        """Writes a line of gaffer's own."""
+        return self._console.say
+
+    @property
+    def secrets(self) -> Sequence[bytes]:
+        """What is kept out of the output, at present."""
+        return self._console.secrets
+
+    def redact(self, text: str) -> str:
+        """`text` without secrets."""
+        return self._console.redact(text)
+
+    def run(self) -> int:
+        """Run it to its end; the exit status, unless a signal is what ends us.
+
+        GafferError, and nothing has been started, if a port that it needs is in use.
+        """
+        _refuse_taken_ports(self._plan)
+        if self._guarded is not None:
+            self._guarded.wait()
+        try:
+            self._make_room()
+            for template in self._plan.templates:
+                # Nothing is started by it: `Launch` does.
+                settings = self._installer.settings_of(template)
+                self._manager.add_process(
+                    template.full_name, template.command, start=False, **settings
+                )
+            self._manager.start(self._apps())
+            for note in self._plan.notes:
+                self._console.say(note)
+            gc.enable()
+            self._manager.run()
+        except BaseException:
+            # A fault of ours must not leave anything running.
+            for process in self._manager.running_processes().values():
+                process.kill(signal.SIGKILL, tree=True)
+            raise
+        self._console.finish()
+        return self._end()
+
+    def _make_room(self) -> None:
+        """Allow ourselves the descriptors that so many processes take, as far as we may."""
+        wanted = 64 + 5 * sum(template.instances for template in self._plan.templates)
+        if wanted <= LEAST_DESCRIPTORS:
+            return
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+    def _make_installer(self) -> Installer:
+        return Installer(
+            # On a pipe Python would keep what it prints until it ends.
+            defaults={} if self._window else {"PYTHONUNBUFFERED": "1"},
+            more=self._settings_of,
+            redirect_output=("stdout", "stderr"),
+            redirect_input=True,  # open and silent: many watchers end with their input
+        )
+
+    def _settings_of(self, template: Template) -> Mapping[str, Any]:
+        """What the command line says, else the template, else the defaults."""
+        restart = NEVER if template.once else self._restart or template.restart or NEVER
+        timeout = self._stop_timeout if self._stop_timeout is not None else template.stop_timeout
+        size = (self._window.size() if self._window is not None else None) or True
+        settings: dict[str, Any] = {
+            "restart": restart,
+            "back_off": BackOff() if restart != NEVER else None,
+            "stop_timeout": STOP_TIMEOUT if timeout is None else timeout,
+            "pty": self._has_pty(template) and size,
+        }
+        if template.tty:
+            settings["tty"] = size
+        if template.stop_signal is not None:
+            settings["stop_signal"] = template.stop_signal
+        environment = self._config_apps.environment(template.full_name)
+        if environment:
+            settings["instance_env"] = {**template.instance_env, **environment}
+        return settings
+
+    def _has_pty(self, template: Template) -> bool:
+        if self._args.pty is None and template.pty is not None:
+            return template.pty
+        return self._window is not None
+
+    def _apps(self) -> list[App]:
+        names = self._names
+        # The report is before the console: it asks for a process's last lines when that exits, and
+        # tells them when it is stopped, and both for the last time that there is.
+        apps: list[App] = [
+            self._failures,
+            self._console,
+            self._signals,
+            self._policy,
+            StopReport(self._console.say, self._display),
+        ]
+        apps += self._config_apps.make(self._make_reload())
+        dependencies = {
+            template.full_name: template.depends_on for template in self._plan.templates
+        }
+        apps.append(
+            Launch(
+                dependencies,
+                self._console.say,
+                names.short,
+                lambda blocked: self._policy.handle_blocked(blocked, names.short),
+            )
+        )
+        if self._window is not None:
+            apps.append(self._window)
+        if self._guarded is not None:
+            apps.append(Lifeline(self._guarded.fds, self._console.say))
+        if self._keys is not None:
+            apps.append(self._keys)
+        if self._more_apps is not None:
+            apps += self._more_apps(self)
+        return apps
+
+    def _make_keys(self) -> Keys:
+        from ..apps.keys import Keys
+
+        def attach(name: str) -> list[str]:
+            package = __package__.partition(".")[0]
+            return [sys.executable, "-m", package, "attach", "-d", self._plan.directory, name]
+
+        return Keys(os.ttyname(0), self._console, self._names.short, attach)
+
+    def _make_reload(self) -> Callable[[Sequence[str]], object] | None:
+        """What is to be done when a file of the plan has changed; None where nothing is."""
+        if self._reload is None or not self._plan.watches_its_files:
+            return None
+        from .reloading import Reload
+
+        reload = Reload(
+            self._plan,
+            self._reload,
+            self._manager,
+            self._installer,
+            self._console.say,
+            self._handle_plan,
+        )
+        return reload.handle_change
+
+    def _handle_plan(self, plan: Plan) -> None:
+        """Another plan holds from now on."""
+        self._names.replace(plan.names)  # who displays has these
+        self._plan = plan
+        assign_prefixes(self._prefixes, plan)
+        self._console.hide(find_secrets(self._args, plan))
+        self._config_apps.update(plan)
+
+    def _handle_broken_output(self, error: OSError) -> None:
+        self._broken = error
+        self._manager.stop()
+
+    def _end(self) -> int:
+        if self._policy.status:
+            return self._policy.status
+        if self._signals.received is not None:
+            end_by(self._signals.received)  # before the output: a terminal that hangs up ends both
+        if self._broken is not None:
+            if self._broken.errno == errno.EPIPE:
+                # As any program does whose terminal, or whose reader, has gone.
+                end_by(signal.SIGHUP if self._had_terminal else signal.SIGPIPE)
+            complain(f"can't write to standard output: {self._broken.strerror}")
+            return 1
+        return self._policy.status or 0
+
+
+def _refuse_taken_ports(plan: Plan) -> None:
+    """Say which ports are in use. Raises the last of those that the plan can't do without."""
+    problems = find_taken(plan)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    for problem in errors[:-1]:
+        problem.hint = None  # the last one's is for all
+    for problem in problems:
+        if problem not in errors[-1:]:
+            complain(str(problem))
+    if errors:
+        raise errors[-1]
+
+
+def _event_loop() -> Any:
+    """The loop that GAFFER_LOOP names, or the best there is."""
+    kind = os.environ.get("GAFFER_LOOP") or None
+    try:
+        return default_loop(kind)
+    except (ImportError, ValueError) as error:
+        raise GafferError(f"GAFFER_LOOP={kind}: {error}") from error

@@ -1,0 +1,138 @@
+"""watch and watch_config on the real command line: files change while the processes run."""
+
+from __future__ import annotations
+
+import re
+
+from cli import MakeProject, Project, Running, wait_until
+from cli import project as project
+
+SLEEP = "exec sleep 100"
+TWO = """
+watch_config: true
+processes:
+  web: {command: 'echo web has $A; exec sleep 100', env: {A: one}}
+  api: {command: 'echo api up; exec sleep 100'}
+"""
+
+
+def started(made: Project, *patterns: str) -> Running:
+    """`gaffer start` when it has written each of `patterns`, and sees what changes."""
+    running = made.spawn("start")
+    for pattern in patterns:
+        running.read_until(pattern)
+    return running
+
+
+def change_until(running: Running, made: Project, name: str, text: str, pattern: str) -> str:
+    """Write the file, again and again until the change was seen: nobody tells when it would be."""
+    found = re.compile(pattern)
+    seen = len(running.text)
+
+    def is_seen() -> bool:
+        if not running.pending():
+            made.write({name: text})
+        else:
+            running.read_until(r"\n")
+        return found.search(running.text, seen) is not None
+
+    wait_until(is_seen, pattern)
+    match = found.search(running.text, seen)
+    assert match is not None
+    return match[0]
+
+
+def end(running: Running) -> str:
+    running.signal(15)
+    assert running.wait() == -15
+    return running.text
+
+
+def test_a_changed_process_is_restarted_and_no_other(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO})
+    running = started(made, r"\| web has one", r"\| api up")
+    pattern = r"gaffer\.yaml changed: restarting web\n"
+    change_until(running, made, "gaffer.yaml", TWO.replace("one", "two"), pattern)
+    running.read_until(r"\| web has two")
+    assert end(running).count("api up") == 1
+
+
+def test_what_cannot_be_used_changes_nothing(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO})
+    running = started(made, r"\| web has one", r"\| api up")
+    pattern = r"gaffer\.yaml changed and can't be used, what runs goes on: gaffer\.yaml:\d+:.*\n"
+    said = change_until(running, made, "gaffer.yaml", TWO + "  : [\n", pattern)
+    assert "not valid YAML" in said
+    text = end(running)
+    assert text.count("web has one") == text.count("api up") == 1
+
+
+def test_processes_come_and_go_and_are_scaled(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO})
+    running = started(made, r"\| web has one", r"\| api up")
+    text = TWO.replace("{A: one}", "{A: one}, scale: 2").replace("api up", "db up")
+    text = text.replace("api:", "db:")
+    pattern = r"gaffer\.yaml changed: without api; new db; scaling web\n"
+    change_until(running, made, "gaffer.yaml", text, pattern)
+    running.read_until(r"web\.2 +\| web has one")
+    assert end(running).count("web.1  | web has one") == 1
+
+
+def test_the_procfile_and_the_env_file_too(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": "watch_config: true\n",
+            "Procfile": "web: echo web has $A; exec sleep 100\n",
+        }
+    )
+    running = started(made, r"\| web has$")
+    change_until(running, made, ".env", "A=one\n", r"\.env changed: restarting web\n")
+    running.read_until(r"\| web has one")
+    procfile = "web: echo web has $A now; exec sleep 100\n"
+    change_until(running, made, "Procfile", procfile, r"Procfile changed: restarting web\n")
+    running.read_until(r"\| web has one now")
+    end(running)
+
+
+def test_nothing_is_reloaded_unless_asked_for(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: echo up; {SLEEP}\n", "gaffer.yaml": "port: 6000\n"})
+    running = started(made, r"\| up")
+    made.write({"Procfile": "web: echo other\n"})
+    assert "changed" not in end(running)
+
+
+def test_watched_files_restart_a_process_and_those_that_follow(project: MakeProject) -> None:
+    made = project(
+        {
+            "src/a.py": "",
+            "gaffer.yaml": """
+processes:
+  web: {command: 'echo web up; exec sleep 100', watch: src}
+  api:
+    command: echo api up; exec sleep 100
+    depends_on: {web: {condition: started, restart: true}}
+  clock: {command: 'echo clock up; exec sleep 100', depends_on: {web: started}}
+""",
+        }
+    )
+    running = started(made, r"\| api up")
+    pattern = r"web\.1: src/a\.py changed, restarting, then api\.1\n"
+    change_until(running, made, "src/a.py", "x", pattern)
+    running.read_until(r"\| web up")
+    running.read_until(r"\| api up")
+    assert end(running).count("clock up") == 1
+
+
+def test_a_new_secret_is_hidden_too(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": "watch_config: true\n",
+            "Procfile": "web: echo token $API_TOKEN; exec sleep 100\n",
+            ".env": "API_TOKEN=first-secret\n",
+        }
+    )
+    running = made.spawn("start", "--redact")
+    running.read_until(r"\| token \[redacted\]")
+    change_until(running, made, ".env", "API_TOKEN=second-secret\n", r"\.env changed: restart.*\n")
+    running.read_until(r"\| token \[redacted\]")
+    assert "secret" not in end(running)
