@@ -24,7 +24,7 @@ from . import system
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
 _PASSED_ON = (
     signal.SIGINT,
@@ -111,16 +111,42 @@ def _pass_signals_on(guard: int, status_reader: int, watched: Iterable[int]) -> 
     if not gaffer:
         _end_as(b"")
     target = _Target(int.from_bytes(gaffer, "little"))
+    modes = _terminal_modes()
     wanted = {*watched, signal.SIGCHLD}
     while True:
         found = signal.sigwaitinfo(wanted)
         if found.si_signo == signal.SIGCHLD:
             # As PID 1 of a container we have other children than our own, too.
             if guard in _reap():
-                _end_as(os.read(status_reader, 4))
+                status = os.read(status_reader, 4)
+                if os.WIFSIGNALED(int.from_bytes(status, "little")):
+                    _restore(modes)  # it may have had no time to
+                _end_as(status)
             continue
         if found.si_code != _FROM_KERNEL or found.si_signo not in _FROM_KEYS:
             target.send(found.si_signo)
+
+
+def _terminal_modes() -> list[Any] | None:
+    """Those of our terminal; None where there is none."""
+    if not os.isatty(0):
+        return None
+    import termios
+
+    return termios.tcgetattr(0)
+
+
+def _restore(modes: list[Any] | None) -> None:
+    """Put the terminal back as it was, if it is there and ours."""
+    if modes is None:
+        return
+    import termios
+
+    try:
+        if os.tcgetpgrp(0) == os.getpgrp():
+            termios.tcsetattr(0, termios.TCSANOW, modes)
+    except (OSError, termios.error):
+        pass  # it has hung up
 
 
 def _reap() -> list[int]:

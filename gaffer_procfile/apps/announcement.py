@@ -1,0 +1,77 @@
+"""Announcement: tells whoever waits for it, by a pipe, that everything has come up."""
+
+from __future__ import annotations
+
+import os
+
+from .exit_policy import WILL_RESTART
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..manager import Manager
+
+DONE = b"."  # a line of its own: all has come up
+
+
+class Announcement:
+    """Writes a line to `fd` for each process that is ready or has completed, and DONE when all are.
+
+    Then, and at the end of the run, `fd` is closed. A process that is not ready in time, or ends
+    otherwise, is told too, and isn't waited for.
+    """
+
+    def __init__(self, fd: int, display: Callable[[str, int], str]) -> None:
+        self._fd = fd
+        self._display = display
+        self._missing: set[tuple[str, int]] = set()
+
+    def start(self, _loop: Any, manager: Manager) -> None:
+        self._missing = {
+            (name, instance)
+            for name, state in manager.processes.items()
+            for instance in range(1, state.numprocesses + 1)
+        }
+        manager.subscribe("ready", self._handle_ready)
+        manager.subscribe("not_ready", self._handle_not_ready)
+        manager.subscribe("exit", self._handle_exit)
+
+    def stop(self) -> None:
+        self._close()
+
+    def restart(self) -> None:
+        """What has come up has come up."""
+
+    def _handle_ready(self, _evtype: str, event: dict[str, Any]) -> None:
+        self._tell(event, f"is ready after {event['seconds']:.1f} s")
+
+    def _handle_not_ready(self, _evtype: str, event: dict[str, Any]) -> None:
+        self._tell(event, f"is not ready: {event['reason']}")
+
+    def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
+        if event["by_itself"] and event["then"] not in WILL_RESTART:
+            failed = event["exit_status"] or event["term_signal"]
+            self._tell(event, "has failed" if failed else "has completed")
+
+    def _tell(self, event: dict[str, Any], how: str) -> None:
+        key = (event["name"], event["instance"])
+        if self._fd < 0 or key not in self._missing:
+            return
+        self._missing.discard(key)
+        lines = [f"{self._display(*key)} {how}".encode("utf-8", "surrogateescape")]
+        if not self._missing:
+            lines.append(DONE)
+        try:
+            os.write(self._fd, b"".join(line + b"\n" for line in lines))  # less than a pipe takes
+        except BrokenPipeError:
+            self._close()  # nobody waits any more
+        else:
+            if not self._missing:
+                self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

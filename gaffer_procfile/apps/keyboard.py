@@ -1,0 +1,116 @@
+"""The keys of gaffer's own terminal, one at a time, and its modes as they were afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import termios
+
+from ..exits import ChildWatch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..loop import Loop
+
+CHUNK = 1024  # bytes
+LOCAL_FLAGS = 3  # their place in what tcgetattr gives
+
+
+class Keyboard:
+    """Reads keys from the terminal at `path`, without waiting for a line and without echo.
+
+    Ctrl-C and Ctrl-Z go on being signals. The terminal is opened anew: what others share isn't
+    changed, save its modes, which `close` puts back.
+    """
+
+    def __init__(self, loop: Loop, path: str, on_key: Callable[[str], object]) -> None:
+        self._loop = loop
+        self._on_key = on_key
+        self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        self._modes: list[Any] = termios.tcgetattr(self._fd)
+        self._is_taken = False
+        self.take()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether what is typed is meant for us: we are in the foreground."""
+        try:
+            return os.tcgetpgrp(self._fd) == os.getpgrp()
+        except OSError:  # it has hung up
+            return False
+
+    def take(self) -> None:
+        """Have the keys from now on."""
+        if self._is_taken or not self.is_ours:
+            return
+        self._modes = termios.tcgetattr(self._fd)
+        modes = list(self._modes)
+        modes[LOCAL_FLAGS] &= ~(termios.ICANON | termios.ECHO)
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, modes)
+        self._loop.add_reader(self._fd, self._read)
+        self._is_taken = True
+
+    def give_back(self) -> None:
+        """Leave the terminal as it was."""
+        if not self._is_taken:
+            return
+        self._is_taken = False
+        self._loop.remove_reader(self._fd)
+        if self.is_ours:
+            try:
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._modes)
+            except termios.error:
+                pass  # it has hung up: there is nothing to put back
+
+    def close(self) -> None:
+        self.give_back()
+        os.close(self._fd)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._fd, CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:  # it has hung up, which a signal tells of, too
+            data = b""
+        if not data:
+            self.give_back()
+            return
+        for key in data.decode("utf-8", "replace"):
+            self._on_key(key)
+
+    def lend(self, command: Sequence[str], on_end: Callable[[], object]) -> None:
+        """Let a program have the terminal, in the foreground, and take it back when it ends."""
+        self.give_back()
+        own_group: dict[str, Any] = (
+            {"process_group": 0} if sys.version_info >= (3, 11) else {"preexec_fn": os.setpgrp}
+        )
+        popen = subprocess.Popen(
+            command, stdin=self._fd, stdout=self._fd, stderr=self._fd, **own_group
+        )
+        self._set_foreground(popen.pid)
+
+        def handle_end() -> bool:
+            if popen.poll() is None:
+                return False
+            self._set_foreground(os.getpgrp())
+            self.take()
+            on_end()
+            return True
+
+        ChildWatch(self._loop, popen.pid, handle_end)
+
+    def _set_foreground(self, group: int) -> None:
+        # It is a reason to be halted for who isn't in the foreground himself.
+        before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        try:
+            os.tcsetpgrp(self._fd, group)
+        except OSError:
+            pass  # it has hung up, or the other has ended meanwhile
+        finally:
+            signal.signal(signal.SIGTTOU, before)

@@ -1,0 +1,148 @@
+"""The control socket of a run, over which the other verbs speak with it, and who else has one."""
+
+from __future__ import annotations
+
+import time
+
+from ..apps.outcome import listing
+from ..control import runs_in
+from ..errors import GafferError
+from ..loop import adapt
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    from ..http import HttpHandler
+    from ..loop import Loop
+    from ..manager import Manager
+    from ..output.redact import Redactor
+    from ..plan import Plan
+
+
+PATIENCE = 5.0  # seconds for another run to answer
+
+
+class Serving:
+    """Serves the HTTP API of a run of `plan` on a socket of its project, on TCP too where asked.
+
+    It begins when the first process has been started, and before anything of that is told: so it
+    costs no start anything, and misses nothing. Without a place for a socket the run goes on
+    without. `tcp` and `token_file` are as for HttpHandler; an address that can't be had is a
+    GafferError of `start`. `secrets()` are what is kept out of its log.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        say: Callable[[str], object],
+        secrets: Callable[[], Sequence[bytes]],
+        *,
+        tcp: str | None = None,
+        token_file: str | None = None,
+        info: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._plan = plan
+        self._say = say
+        self._secrets = secrets
+        self._tcp = tcp
+        self._token_file = token_file
+        self._info = info or {}
+        self._handler: HttpHandler | None = None
+
+    def start(self, loop: Any, manager: Manager) -> None:
+        self._raw_loop = loop
+        self._loop: Loop = adapt(loop)
+        self._manager = manager
+        if self._tcp is not None:
+            self._begin()  # who can't have what was asked for is told before anything runs
+        else:
+            self._loop.call_soon(self._begin)
+
+    def stop(self) -> None:
+        if self._handler is not None:
+            self._handler.stop()
+        self._loop.close()
+
+    def restart(self) -> None:
+        """Who is connected stays so."""
+
+    def _begin(self) -> None:
+        if self._manager.stopping:
+            return
+        from ..apps.log_ring import LogRing
+        from ..http import HttpHandler
+
+        plan = self._plan
+        logs = LogRing(redact=self._make_redactor)
+        handler = HttpHandler(
+            plan.directory,
+            tcp=self._tcp,
+            token_file=self._token_file,
+            logs=logs,
+            display=plan.names.display,
+            names=self._find_name,
+            probed=[t.full_name for t in plan.templates if t.ready is not None],
+            info=lambda: self._info,
+        )
+        try:
+            logs.start(self._raw_loop, self._manager)
+            handler.start(self._raw_loop, self._manager)
+        except GafferError as error:
+            if self._tcp is not None:
+                raise
+            self._say(f"{error}; `gaffer ps` and the like can't reach this run")
+            return
+        self._handler = handler
+        if handler.url is not None:
+            self._say(f"open at {handler.url}")
+
+    def _make_redactor(self) -> Redactor | None:
+        secrets = self._secrets()
+        if not secrets:
+            return None
+        from ..output.redact import Redactor
+
+        return Redactor(secrets)
+
+    def _find_name(self, text: str) -> str | None:
+        try:
+            found = self._plan.names.find(text)
+        except GafferError:
+            return None
+        return found[0] if len(found) == 1 else None
+
+
+class AlreadyRunning(GafferError):
+    """Another run of the project has a process that this one would run, too."""
+
+
+def refuse_twins(plan: Plan) -> None:
+    """Raise AlreadyRunning if another run of the project runs what is in the plan."""
+    wanted = {template.full_name for template in plan.templates if template.instances}
+    for run in runs_in(plan.directory):
+        from ..client import Connection, Gone, NoAnswer  # there hardly ever is another
+
+        connection = Connection(run.path, PATIENCE)
+        try:
+            processes = connection.get("/processes")["processes"]
+            since = connection.get("/run")["since"]
+        except (Gone, NoAnswer):
+            continue
+        finally:
+            connection.close()
+        twins = [each["name"] for each in processes if each["running"] and each["name"] in wanted]
+        if twins:
+            names = listing([plan.names.short(name) for name in twins])
+            verb = "runs" if len(twins) == 1 else "run"
+            when = since[11:16] if since[:10] == _today() else since[:16].replace("T", " ")
+            one = plan.names.short(twins[0])
+            raise AlreadyRunning(
+                f"{names} {verb} already, by gaffer (pid {run.pid}, since {when})",
+                hint=f"`gaffer restart {one}` starts it anew, `gaffer logs -f {one}` shows it",
+            )
+
+
+def _today() -> str:
+    return time.strftime("%Y-%m-%d")

@@ -1,0 +1,209 @@
+"""`gaffer start -D`, and the socket by which a run is reached."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from cli import MakeProject, Project, wait_until
+from cli import project as project
+
+from gaffer_procfile.control import runs_in
+
+SLEEP = "exec sleep 100"
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where logs are kept that have no --log-dir."""
+    path = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(path))
+    return path
+
+
+@pytest.fixture
+def down() -> Iterator[list[Project]]:
+    """Projects of which nothing may run any more in the end."""
+    projects: list[Project] = []
+    yield projects
+    for made in projects:
+        made.run("down", "--kill")
+
+
+def test_it_returns_when_all_is_up(project: MakeProject, state: Path, down: list[Project]) -> None:
+    made = project(
+        {
+            "gaffer.yaml": f"""
+processes:
+  web: {{command: 'sleep 0.2; echo serving; {SLEEP}', ready: {{log: serving}}}}
+  build: {{command: echo built, once: true}}
+  clock: {{command: '{SLEEP}', depends_on: web}}
+"""
+        }
+    )
+    down.append(made)
+    result = made.run("start", "-D")
+    assert (result.status, result.stderr) == (0, "")
+    assert re.search(r"^web\.1 is ready after 0\.\d s$", result.stdout, re.MULTILINE)
+    assert "build.1 has completed\n" in result.stdout
+    assert "clock.1 is ready after 1." in result.stdout
+    [log] = state.glob("gaffer/*/gaffer.log")
+    assert f"its log is {log}\n" in result.stdout
+    assert "web.1   | serving" in log.read_text()
+    shown = made.run("ps")
+    assert re.search(r"web\.1 +running +yes", shown.stdout), shown
+    ended = made.run("down")
+    assert ended.status == 0
+    assert made.run("ps").status == 3
+
+
+def test_what_reads_our_output_is_not_held_up(project: MakeProject, down: list[Project]) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    down.append(made)
+    result = made.shell("$gaffer start -D 2>&1 | cat; echo over")
+    assert result.stdout.endswith("over\n")
+
+
+def test_a_failure_is_shown_with_its_status(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\nbad: echo oops; sleep 0.2; exit 7\n"})
+    result = made.run("start", "-D", "--log-dir", "logs")
+    assert result.status == 7
+    assert "bad.1 has failed\n" in result.stdout
+    assert re.search(r"bad\.1 exited with status 7 after 0\.\d s; web\.1 was", result.stdout)
+    assert result.stderr == ("gaffer: it has ended before all was up, the log is logs/gaffer.log\n")
+    assert made.run("start", "--background", "--log-dir", "logs", "web", "none").status == 1
+
+
+def test_what_is_wrong_is_said_once(project: MakeProject, down: list[Project]) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\na.b: x\n"})
+    down.append(made)
+    result = made.run("start", "-D")
+    assert result.status == 0
+    assert result.stderr.count("Procfile:2: 'a.b' is not a process name") == 1
+    assert made.run("start", "-qD").error().startswith("-D stands alone")
+
+
+def test_ctrl_c_while_it_comes_up(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": f"""
+processes:
+  web: {{command: 'touch started; {SLEEP}', ready: {{log: never}}}}
+"""
+        }
+    )
+    running = made.spawn("start", "-D")
+    wait_until(lambda: made.path("started").exists(), "web's start")
+    running.signal(2)
+    assert running.wait() == -2
+    assert runs_in(str(made.directory)) == []
+
+
+# --- the socket ------------------------------------------------------------------------------
+
+
+def test_the_socket_is_ours_alone_and_goes(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: echo up; {SLEEP}\n"})
+    running = made.spawn("start")
+    running.read_until(r"\| up")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    [run] = runs_in(str(made.directory))
+    assert run.pid == running.gaffer.pid
+    assert stat.S_IMODE(os.stat(run.path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.dirname(run.path)).st_mode) == 0o700
+    running.signal(15)
+    assert running.wait() == -15
+    assert not os.path.exists(run.path)
+
+
+def test_a_killed_runs_socket_is_replaced_without_a_word(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: echo up; {SLEEP}\n"})
+    running = made.spawn("start")
+    running.read_until(r"\| up")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    [run] = runs_in(str(made.directory))
+    running.gaffer.kill()
+    running.wait()
+    assert os.path.exists(run.path)
+    assert made.run("ps").status == 3
+    again = made.spawn("start")
+    again.read_until(r"\| up")
+    wait_until(lambda: not os.path.exists(run.path), "the dead one's end")
+    again.signal(15)
+    again.wait()
+    assert "socket" not in again.text
+
+
+def test_another_run_beside_it(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: echo up; {SLEEP}\nworker: echo up; {SLEEP}\n"})
+    first = made.spawn("start", "web")
+    first.read_until(r"web\.1 +\| up")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    twice = made.run("start")
+    assert twice.status == 1
+    assert re.fullmatch(
+        rf"web runs already, by gaffer \(pid {first.gaffer.pid}, since \d\d:\d\d\) "
+        r"\(`gaffer restart web` starts it anew, `gaffer logs -f web` shows it\)",
+        twice.error(),
+    )
+    second = made.spawn("start", "worker")
+    second.read_until(r"worker\.1 +\| up")
+    wait_until(lambda: len(runs_in(str(made.directory))) == 2, "both sockets")
+    shown = made.run("ps").stdout
+    assert "web.1" in shown and "worker.1" in shown
+    for running in (first, second):
+        running.signal(15)
+        running.wait()
+
+
+def test_a_run_of_several_services_is_found_from_above(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": "groups: {api: api}\n",
+            "api/Procfile": f"web: echo up; {SLEEP}\n",
+        }
+    )
+    running = made.spawn("start")
+    running.read_until(r"\| up")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    assert "web.1" in made.run("ps", cwd=made.path("api")).stdout
+    running.signal(15)
+    running.wait()
+
+
+def test_no_place_for_a_socket_is_no_end(project: MakeProject, tmp_path: Path) -> None:
+    made = project({"Procfile": "web: echo up; sleep 0.3\n"})
+    program = """
+import sys
+from gaffer_procfile import control
+control.places = lambda: iter(["/nowhere/at/all"])
+from gaffer_procfile.cli import main
+sys.exit(main(["start"]))
+"""
+    made.write({"program.py": program})
+    result = made.shell(f"exec {psutil.Process().exe()} program.py")
+    assert result.status == 0
+    assert "no place for the control socket: can't make /nowhere/at/all" in result.stdout
+    assert "`gaffer ps` and the like can't reach this run" in result.stdout
+
+
+def test_http_is_served_where_asked(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    running = made.spawn("start", "--http", "0")
+    match = running.read_until(r"open at http://127\.0\.0\.1:(\d+)/\?token=\w+")
+    running.read_until(r"web\.1 started")
+    taken = made.run("start", "-d", ".", "--http", match[1], "-x", "web", "-c", "web=1")
+    assert taken.status == 1
+    other = project({"Procfile": "web: echo up\n"})
+    refused = other.run("start", "--http", match[1])
+    assert (refused.status, refused.stdout) == (1, "")
+    assert f"can't listen on {match[1]}: address already in use" in refused.stderr
+    open_to_all = other.run("start", "--http", "0.0.0.0:0")
+    assert "0.0.0.0 can be reached from other machines" in open_to_all.stderr
+    running.signal(15)
+    running.wait()

@@ -1,0 +1,133 @@
+"""Keys in the terminal of `gaffer start`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import termios
+
+import psutil
+from cli import MakeProject, Project, Running, wait_until
+from cli import project as project
+
+from gaffer_procfile.control import runs_in
+
+TWO = {
+    "Procfile": "web: echo web up; exec sleep 100\nworker: echo worker up; exec sleep 100\n",
+}
+
+
+def start(made: Project, *args: str) -> Running:
+    running = made.spawn("start", *args, pty=True)
+    running.read_until("keys: r restart")
+    running.read_until("worker up|repl up")
+    return running
+
+
+def echoes(running: Running) -> bool:
+    return bool(termios.tcgetattr(running._fd)[3] & termios.ECHO)
+
+
+def test_restart_one_and_all(project: MakeProject) -> None:
+    running = start(project(TWO))
+    running.send(b"r")
+    running.read_until(r"restart: 1 web, 2 worker, 0 all")
+    running.send(b"2")
+    running.read_until(r"worker\.1 stopped")
+    running.read_until(r"worker up")
+    running.send(b"r0")
+    running.read_until(r"web up")
+    running.send(b"q")
+    running.read_until(r"q: stopping")
+    assert running.wait() == 0
+    assert running.text.count("web up") == 2
+    assert running.text.count("worker up") == 3
+
+
+def test_status_and_help(project: MakeProject) -> None:
+    running = start(project(TWO))
+    running.send(b"s")
+    running.read_until(r"gaffer +.*\| .*web\.1 +running, pid \d+, up \d+ s")
+    running.read_until(r"worker\.1 +running, pid \d+, up \d+ s")
+    running.send(b"?")
+    running.read_until(r"q  stop everything, as Ctrl-C does")
+    running.send(b"rx")
+    running.read_until(r"'x' is none of these")
+    running.send(b"\x03")
+    assert running.wait() == -signal.SIGINT
+
+
+def test_a_filter_hides_the_others_for_a_while(project: MakeProject) -> None:
+    script = "while read line; do echo $line; done"
+    made = project(
+        {
+            "Procfile": "web: echo web up; while sleep 0.05; do echo web goes on; done\n"
+            f"worker: echo worker up; {script}\n",
+        }
+    )
+    running = start(made)
+    running.read_until("web goes on")
+    running.send(b"f2")
+    running.read_until("showing only worker")
+    running.send(b"f0")
+    running.read_until("showing all")
+    shown = running.text.rpartition("showing only worker")[2].partition("showing all")[0]
+    assert "web goes on" not in shown
+    running.read_until("web goes on")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
+def test_attach_answers_a_prompt(project: MakeProject) -> None:
+    made = project(
+        {
+            "Procfile": "repl: echo repl up; printf 'name? '; read name; echo hello $name; "
+            "exec sleep 100\n",
+        }
+    )
+    running = start(made)
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    running.send(b"a")
+    running.read_until(r"Ctrl-C detaches")
+    running.read_until(r"name\? ")
+    running.send(b"Bob\n")
+    running.read_until(r"hello Bob")
+    running.send(b"\x03")  # it detaches, and ends nothing
+    running.read_until(r"what the others wrote meanwhile")
+    running.send(b"s")
+    running.read_until(r"repl\.1 +running")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
+def test_the_terminal_is_as_before(project: MakeProject) -> None:
+    running = start(project(TWO))
+    assert not echoes(running)
+    running.send(b"\x1a")  # Ctrl-Z
+    outer = psutil.Process(running.pid)
+    wait_until(lambda: outer.status() == psutil.STATUS_STOPPED, "the halt")
+    assert echoes(running)
+    os.killpg(running.pid, signal.SIGCONT)
+    wait_until(lambda: not echoes(running), "going on")
+    running.send(b"q")
+    assert running.wait() == 0
+    assert echoes(running)
+
+
+def test_even_when_gaffer_was_killed(project: MakeProject) -> None:
+    running = start(project(TWO))
+    running.gaffer.kill()
+    assert running.wait() == -signal.SIGKILL
+    assert echoes(running)
+
+
+def test_no_keys_where_nobody_presses_them(project: MakeProject) -> None:
+    made = project({"Procfile": "web: echo up\n"})
+    for args, settings in [
+        (["--no-keys"], {"pty": True}),
+        (["-q"], {"pty": True}),
+        ([], {}),
+    ]:
+        running = made.spawn("start", *args, **settings)
+        assert running.wait() == 0
+        assert "keys:" not in running.text
