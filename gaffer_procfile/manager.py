@@ -66,6 +66,7 @@ class Manager:
         self._requests: deque[tuple[str, ManagerCallback | None]] = deque()
         self._restart_callbacks: list[ManagerCallback] = []
         self._stop_callbacks: list[ManagerCallback] = []
+        self._has_ended = False
         self.apps: list[App] = []
         self.started = False
         self.stopping = False
@@ -93,8 +94,13 @@ class Manager:
 
     def stop(self, callback: ManagerCallback | None = None) -> None:
         """Stop all processes, then the apps, then let go of the loop and call `callback(manager)`."""
-        self._requests.append(("stop", callback))
-        self.wakeup()
+        with self._lock:
+            if not self._has_ended:
+                self._requests.append(("stop", callback))
+                self.wakeup()
+                return
+        if callback is not None:
+            _call(callback, self)  # the loop is gone
 
     def restart(self, callback: ManagerCallback | None = None) -> None:
         """Restart the apps and all processes. `callback(manager)` is called when all are replaced."""
@@ -132,6 +138,12 @@ class Manager:
         self.started = False
         for callback in self._stop_callbacks:
             _call(callback, self)
+        with self._lock:
+            self._has_ended = True
+        while self._requests:  # asked for while the callbacks ran
+            _request, asked = self._requests.popleft()
+            if asked is not None:
+                _call(asked, self)
         self._emitter.close()
         self._supervisor.close()
         self._loop.close()
@@ -287,7 +299,7 @@ class Manager:
         """Stop a template's processes and forget the template."""
         with self._lock:
             state = self._state(name)
-            self._supervisor.stop(state)
+            self._supervisor.remove(state)
             del self.processes[name]
             members = self.groups.get(state.group or "", [])
             if name in members:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         def __call__(self, evtype: str, name: str, **details: Any) -> None: ...
 
 
+UNSTARTABLE_DELAY = 1.0  # seconds
+
+
 class Supervisor:
     """What the manager's methods come down to. Its own are called with the manager's lock held.
 
@@ -49,6 +52,8 @@ class Supervisor:
         self._on_gone = on_gone
         self._next_id = next_id
         self._tracker = ProcessTracker(loop, self._handle_kill)
+        self._leaving: dict[str, list[ProcessState]] = {}  # removed, and not gone yet, by name
+        self._successors: dict[str, ProcessState] = {}  # what waits until those are
         self._to_stop: list[ProcessState] = []  # by `stop_all`, and not told yet
         self._ending: list[ProcessState] = []  # by `stop_all`, of which something is left
         self._on_stopped: Callable[[], object] | None = None
@@ -72,6 +77,9 @@ class Supervisor:
         """Start what is missing, stop what is too much."""
         if state.stopped or self.stopping:
             return
+        if state.name in self._leaving and state not in self._leaving[state.name]:
+            self._successors[state.name] = state  # it may want the same ports
+            return
         for number in range(1, state.numprocesses + 1):
             slot = state.slot(number)
             if slot.state == slots.PENDING:
@@ -92,6 +100,12 @@ class Supervisor:
         for slot in list(state.slots.values()):
             if not (spare_detached and slot.process is not None and slot.process.detach):
                 self._end(state, slot, "stop_pid", slots.STOPPED)
+
+    def remove(self, state: ProcessState) -> None:
+        """Stop all of a template that is to be forgotten."""
+        self.stop(state)
+        if state.holds_anything:
+            self._leaving.setdefault(state.name, []).append(state)
 
     def stop_one(self, state: ProcessState, process: Process) -> None:
         """Stop one process, and leave its slot empty."""
@@ -305,6 +319,10 @@ class Supervisor:
                 return False
             slot.delay = delay
             slot.then = slots.BACKING_OFF
+        elif slot.process is not None and slot.process.reason is not None:
+            # Nothing has run: it would fail again, as fast as we can try.
+            slot.delay = UNSTARTABLE_DELAY
+            slot.then = slots.BACKING_OFF
         slot.move(slots.STOPPING, "exit")
         return not state.is_well(now)
 
@@ -333,9 +351,21 @@ class Supervisor:
             if state.restarting and state.restarting[0] is slot:
                 state.restarting.popleft()
                 self._restart_next(state)
+            self._handle_left(state)
             self._on_gone()
             if self.stopping:
                 self._stop_next()
+
+    def _handle_left(self, state: ProcessState) -> None:
+        """Let the template that has this one's name now begin, if nothing of it is left."""
+        leaving = self._leaving.get(state.name, [])
+        if state in leaving and not state.holds_anything:
+            leaving.remove(state)
+            if not leaving:
+                del self._leaving[state.name]
+                successor = self._successors.pop(state.name, None)
+                if successor is not None:
+                    self.manage(successor)
 
     def _handle_delay(self, state: ProcessState, slot: Slot) -> None:
         with self._lock:

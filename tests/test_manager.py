@@ -249,3 +249,23 @@ def test_stop_in_a_thread_ends_a_loop_that_sleeps(loop_kind: str) -> None:
     stopper.join()
     assert time.monotonic() - start < DEADLINE / 2
     close_loop(loop_kind, raw)
+
+
+def test_a_stop_after_the_end_is_answered(driver: ManagerDriver) -> None:
+    driver.stop()
+    called: list[object] = []
+    driver.manager.stop(called.append)
+    assert called == [driver.manager]
+
+
+def test_a_stop_asked_for_by_a_callback_is_answered(driver: ManagerDriver) -> None:
+    called: list[str] = []
+    driver.manager.stop(lambda manager: manager.stop(lambda _manager: called.append("inner")))
+    driver.stop()
+    assert called == ["inner"]
+
+
+def test_what_cannot_be_started_is_not_tried_as_fast_as_we_can(driver: ManagerDriver) -> None:
+    driver.add("web", "/nowhere/at/all", restart="always")
+    event = driver.run_until_event("exit", "web")
+    assert (event["then"], event["delay"]) == ("backing-off", 1.0)

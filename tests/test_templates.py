@@ -329,3 +329,30 @@ def test_unknown_groups(driver: ManagerDriver) -> None:
     ):
         with pytest.raises(KeyError, match="'api'"):
             method("api")
+
+
+def test_a_template_of_a_removed_ones_name_waits_for_what_is_left_of_it(
+    driver: ManagerDriver,
+) -> None:
+    driver.sh("web", "trap 'sleep 0.3; exit' TERM; echo up; sleep 100", redirect_output=["out"])
+    output = driver.capture(driver.process("web"))
+    driver.run_until(lambda: output.data)
+    driver.manager.remove_process("web")
+    driver.sh("web", "exec sleep 100")
+    driver.run_until_event("spawn", "web", count=2)
+    kinds = [kind for kind in driver.kinds("web") if kind in ("spawn", "stop_pid", "exit")]
+    assert kinds == ["spawn", "stop_pid", "exit", "spawn"]
+
+
+def test_of_two_successors_the_last_one_runs(driver: ManagerDriver) -> None:
+    driver.sh("web", "trap 'sleep 0.2; exit' TERM; echo up; sleep 100", redirect_output=["out"])
+    output = driver.capture(driver.process("web"))
+    driver.run_until(lambda: output.data)
+    driver.manager.remove_process("web")
+    driver.sh("web", "exec sleep 101")
+    driver.manager.remove_process("web")
+    driver.sh("web", "exec sleep 102")
+    driver.run_until_event("spawn", "web", count=2)
+    assert driver.process("web").args == ["-c", "exec sleep 102"]
+    driver.stop()
+    assert len(driver.of("spawn")) == 2
