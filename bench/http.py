@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import selectors
+import socket
 import statistics
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -14,9 +17,10 @@ import psutil
 
 from bench.contestants import Contestants
 from bench.flood import BAR, Flood, flood
-from bench.measure import Comparison, Run, compare, project, running
+from bench.measure import BenchError, Comparison, Run, compare, project, running
 from bench.report import Goal, Row
 from bench.startup import PROCFILE, first_line
+from gaffer_procfile.control import runs_in
 
 # `gaffer start`, with the socket or without it.
 START = """\
@@ -56,6 +60,7 @@ PAIRS = 7
 LINES = 200_000  # of each process
 REQUESTS = 10_000
 AT_A_TIME = 50
+FOLLOWERS = 20
 RESTARTS = 200
 DEADLINE = 10.0  # seconds
 
@@ -70,19 +75,48 @@ def rows(contestants: Contestants) -> Iterator[Row]:
         )
     yield Row("first line, with a socket", "without", "ms", measured, Goal("ratio", "≤", 1.02))
     with flood(LINES) as work:
-        yield flooded(work, command, min(PAIRS, contestants.pairs))
+        yield from flooded(work, command, min(PAIRS, contestants.pairs))
     with project({"told.py": TOLD}) as directory:
         yield from asked(directory)
 
 
-def flooded(work: Flood, command: list[str], pairs: int) -> Row:
-    measured = compare(
-        partial(work.checked, [*command, "with", "start"], BAR),
-        partial(work.checked, [*command, "start"], BAR),
-        pairs,
-    )
+def flooded(work: Flood, command: list[str], pairs: int) -> Iterator[Row]:
+    alone = partial(work.checked, [*command, "with", "start"], BAR)
+    measured = compare(alone, partial(work.checked, [*command, "start"], BAR), pairs)
     figure = "a line of a flood, with a socket"
-    return Row(figure, "without", "ns", measured, Goal("ratio", "≤", 1.02))
+    yield Row(figure, "without", "ns", measured, Goal("ratio", "≤", 1.02))
+
+    def followed() -> float:
+        with ThreadPoolExecutor(1) as pool:
+            follower = pool.submit(_follow, str(work.directory))
+            took = alone()
+            follower.result()
+            return took
+
+    figure = f"a line of a flood, {FOLLOWERS} following"
+    # 0.7 times as many lines a second.
+    yield Row(figure, "none", "ns", compare(followed, alone, pairs), Goal("ratio", "≤", 1 / 0.7))
+
+
+def _follow(directory: str) -> None:
+    """Follow the log of the run that is about to begin there, by many clients, to its end."""
+    end = time.monotonic() + DEADLINE
+    while not (runs := runs_in(directory)):
+        if time.monotonic() > end:
+            raise BenchError(f"no run in {directory}")
+        time.sleep(0.005)
+    with selectors.DefaultSelector() as selector:
+        for _ in range(FOLLOWERS):
+            client = socket.socket(socket.AF_UNIX)
+            client.connect(runs[0].path)
+            client.sendall(b"GET /logs?follow=1 HTTP/1.1\r\nHost: gaffer\r\n\r\n")
+            selector.register(client, selectors.EVENT_READ)
+        while selector.get_map():
+            for key, _mask in selector.select():
+                assert isinstance(key.fileobj, socket.socket)
+                if not key.fileobj.recv(1 << 20):
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
 
 
 def asked(directory: Path) -> Iterator[Row]:
@@ -99,11 +133,12 @@ def asked(directory: Path) -> Iterator[Row]:
         began = time.perf_counter()
         errors = asyncio.run(_requests(path, REQUESTS))
         took = time.perf_counter() - began
-        asyncio.run(_requests(path, 1))  # by its answer the last of the others has been let go
         figure = f"{REQUESTS} requests"
         yield Row(f"{figure}, each", "", "ms", Comparison(1000 * took / REQUESTS))
         yield Row(f"{figure}, errors", "", "", Comparison(errors), Goal("ours", "≤", 0))
-        more = process.num_fds() - before
+        end = time.monotonic() + DEADLINE
+        while (more := process.num_fds() - before) > 0 and time.monotonic() < end:
+            time.sleep(0.01)  # the last ones are being let go
         yield Row(f"{figure}, descriptors more", "", "", Comparison(more), Goal("ours", "≤", 0))
         grown = (process.memory_info().rss - memory) / 1e6
         yield Row(f"{figure}, memory grown", "", "MB", Comparison(grown), Goal("ours", "≤", 1))

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from cli import MakeProject
 from cli import project as project
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gaffer_procfile.cli import main
 
 Files = dict[str, str | bytes]
 
@@ -161,3 +168,152 @@ def test_of_another_directory(project: MakeProject, args: list[str]) -> None:
     made = project({"Procfile": "web\n", "sub/Procfile": "web: true\n"})
     assert made.run("check").status == 1
     assert made.run(*args).status == 0
+
+
+# ---- gaffer.yaml, several services, --json
+
+
+EVERYTHING_WRONG: Files = {
+    "Procfile": "web: true\nnot a line\n",
+    ".env": "A=${UNSET}\n",
+    "gaffer.yaml": """\
+defaults:
+  restrat: always
+processes:
+  web:
+    depends_on: [dbb, worker]
+    env_files: gone.env
+  worker: {command: nosuchcommand, depends_on: web, profiles: extra}
+  hidden: {command: 'true', profiles: extra, env_files: gone-too.env}
+  nothing: {scale: 2}
+groups:
+  first: nowhere
+  second: neither
+  api: api
+""",
+    "api/Procfile": "web: true\nweb: false\n",
+}
+
+
+def test_all_kinds_of_problems_of_all_services_at_once(project: MakeProject) -> None:
+    result = project(EVERYTHING_WRONG).run("check", "--profile", "exrta", "-p", "65500")
+    expected = [
+        ("gaffer.yaml:11:3: ", "first: there is no directory nowhere"),
+        ("gaffer.yaml:12:3: ", "second: there is no directory neither"),
+        ("gaffer.yaml:2:3: ", "unknown key 'restrat' (did you mean 'restart'?)"),
+        (".env:1: ", "UNSET"),
+        ("Procfile:2: ", "'not a line'"),
+        ("gaffer.yaml:7: ", "worker: command 'nosuchcommand' is not found"),
+        ("gaffer.yaml:9:3: ", "nothing has no command"),
+        ("api/Procfile:2: ", "'web' is already in line 1"),
+        ("gaffer.yaml:5:5: ", "web: unknown process 'dbb'"),
+        ("gaffer.yaml:", "each waits for the other: "),
+        ("", "no process has the profile 'exrta' (did you mean 'extra'?)"),
+        ("", "past 65535"),
+        ("gone.env: ", "no such file or directory"),
+        ("gone-too.env: ", "no such file or directory"),
+    ]
+    lines = [line.removeprefix("gaffer: ") for line in result.stderr.splitlines()]
+    for start, part in expected:
+        found = [line for line in lines if line.startswith(start) and part in line]
+        assert len(found) == 1, (start, part, result)
+        lines.remove(found[0])
+    assert lines == []
+    assert result.status == 1
+
+
+def test_as_json(project: MakeProject) -> None:
+    files: Files = {
+        "Procfile": "web: true\nwhat\n",
+        ".env": "A=${UNSET}\n",
+        "gaffer.yaml": "processes:\n  web:\n    prot: 1\n",
+    }
+    result = project(files).run("check", "--json")
+    problems = json.loads(result.stdout)
+    keys = ("file", "line", "column", "severity", "hint")
+    assert [tuple(problem[key] for key in keys) for problem in problems] == [
+        ("gaffer.yaml", 3, 5, "error", "did you mean 'port'?"),
+        (".env", 1, None, "notice", "${UNSET:-} if it is meant to be"),
+        ("Procfile", 2, None, "warning", problems[2]["hint"]),
+    ]
+    assert [problem["message"] for problem in problems][:2] == [
+        "unknown key 'prot'",
+        "${UNSET} is not set, so it is empty in A",
+    ]
+    assert problems[0].keys() == {*keys, "message"}
+    assert (result.stderr, result.status) == ("", 1)
+
+
+def test_nothing_wrong_as_json(project: MakeProject) -> None:
+    result = project({"Procfile": "web: true\n"}).run("check", "--json")
+    assert (result.stdout, result.stderr, result.status) == ("[]\n", "", 0)
+
+
+def test_start_says_the_first_env_file_that_is_missing(project: MakeProject) -> None:
+    files: Files = {"gaffer.yaml": "processes:\n  web: {command: 'true', env_files: gone.env}\n"}
+    result = project(files).run("start")
+    assert result.error() == "gone.env: no such file or directory"
+    assert result.status == 1
+
+
+# ---- whatever the files hold
+
+
+PIECES = st.sampled_from(
+    [
+        *("processes:", "  web:", "  db:", "    command: true", "    depends_on: db"),
+        *("    depends_on: [web, gone]", "    env_files: x.env", "    env: {A: '${B}'}"),
+        *(
+            "    port: 5000",
+            "    port: 99999",
+            "    scale: 3",
+            "    profiles: p",
+            "    ready: port",
+        ),
+        *("    ready: {log: '('}", "    <<: *x", "    cwd: sub", "defaults: &x", "groups:"),
+        *("  one: sub", "  two: 'su*'", "  three: gone", "port: 7", "port_step: 0", "env:", "- a"),
+        *("{", "}", "[", "\t", "'", '"', "---", "...", "#", "é", "\x00", "\ufeff"),
+        *("web: true", "web", "release: x", "A=1", "A=${B}", 'A="', "PORT=70000", "PROCFILE=gone"),
+    ]
+)
+TEXT = st.lists(PIECES | st.text(max_size=6), max_size=12).map("\n".join)
+CONTENT = TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.binary(max_size=30)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    procfile=st.none() | CONTENT,
+    config=st.none() | CONTENT,
+    dotenv=st.none() | CONTENT,
+    below=st.none() | CONTENT,
+    verb=st.sampled_from(
+        [["check"], ["check", "--json"], ["plan"], ["env"], ["env", "--json", "web"]]
+    ),
+)
+def test_no_content_gives_a_traceback(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    procfile: bytes | None,
+    config: bytes | None,
+    dotenv: bytes | None,
+    below: bytes | None,
+    verb: list[str],
+) -> None:
+    contents = {"Procfile": procfile, "gaffer.yaml": config, ".env": dotenv, "sub/Procfile": below}
+    (tmp_path / "sub").mkdir(exist_ok=True)
+    for name, content in contents.items():
+        (tmp_path / name).unlink(missing_ok=True)
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path)
+    status = main(verb)  # an exception is what must not come
+    said = capfd.readouterr()
+    assert status in (0, 1, 2)
+    assert all(line.startswith("gaffer: ") for line in said.err.splitlines())
+    if verb == ["check", "--json"]:
+        assert status == bool(json.loads(said.out))
+    elif status:
+        assert said.err or verb[0] != "check"

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .options import Option
 
 
+# Its texts are looked for in the user's language, which imports `locale` and searches for files. We
+# have one language, and so have our own options.
+vars(argparse)["_"] = str
+
+
 class _Formatter(argparse.RawDescriptionHelpFormatter):
     """Knows its width by itself: argparse makes one per option, and asks by way of `shutil` (3 ms)."""
 

@@ -10,7 +10,6 @@ import os
 import signal
 
 from ..errors import GafferError
-from ..guard import end_by
 
 STDOUT = 1
 STDERR = 2
@@ -40,6 +39,8 @@ def show(text: str) -> None:
     try:
         _write(STDOUT, text.encode("utf-8", "surrogateescape"))
     except BrokenPipeError:
+        from ..guard import end_by
+
         end_by(signal.SIGPIPE)
     except OSError as error:
         raise GafferError(f"can't write to standard output: {error.strerror}") from error

@@ -7,6 +7,7 @@ are what YAML 1.2 says: `yes`, `on` and `1:30` are text.
 
 from __future__ import annotations
 
+from . import libyaml
 from .problems import Place, Problems, quoted
 
 TYPE_CHECKING = False
@@ -101,23 +102,17 @@ class _StopError(Exception):
 
 def compose(text: str, file: str, problems: Problems) -> Node | None:
     """The root of `text`, or None where there is none: it is empty, or a problem says why."""
-    import yaml  # 10 ms, for those who have the file
-
-    try:
-        from yaml._yaml import CParser as Parser
-    except ImportError:  # PyYAML was built without libyaml
-        from yaml.loader import BaseLoader as Parser  # type: ignore[assignment]
-
+    make_parser, yaml_error = libyaml.load()
     composer = _Composer(file, problems)
     try:
-        parser = Parser(text)
+        parser = make_parser(text)
         while (event := parser.get_event()) is not None:
             handle = composer.handlers.get(type(event).__name__)
             if handle is not None:
                 handle(event)
     except _StopError:
         return None
-    except yaml.YAMLError as error:
+    except yaml_error as error:
         from .syntax import plain_error
 
         problems.add(plain_error(error, text, file))
