@@ -52,7 +52,13 @@ setup(
     extras_require={
         # Needs a C compiler and pyuv_compat.h: see docs/pyuv.md.
         "pyuv": ["pyuv==1.4.0"],
-        "test": ["pytest>=8", "pytest-xdist>=3.5", "pytest-timeout>=2.3", "hypothesis>=6.100"],
+        "test": [
+            "pytest>=8",
+            "pytest-xdist>=3.5",
+            "pytest-timeout>=2.3",
+            "hypothesis>=6.100",
+            "jsonschema>=4.20",
+        ],
     },
     entry_points={"console_scripts": ["gaffer = gaffer_procfile.cli:main"]},
     classifiers=[

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench import (
     crowd,
+    http,
     idle,
     latency,
     memory,
@@ -21,6 +22,7 @@ from bench import (
     startup,
     survivors,
     throughput,
+    verbs,
 )
 from bench.contestants import Contestants, compile_all, installed, on_path
 from bench.measure import BenchError, adopt_orphans
@@ -38,6 +40,8 @@ FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
     "idle": idle.rows,
     "survivors": survivors.rows,
     "readiness": readiness.rows,
+    "verbs": verbs.rows,
+    "http": http.rows,
 }
 
 

@@ -25,12 +25,10 @@ from gaffer_procfile.control import runs_in
 # `gaffer start`, with the socket or without it.
 START = """\
 import sys
-from gaffer_procfile.cli import main, start
+from gaffer_procfile.cli import main, serving
 arguments = [word for word in sys.argv[1:] if word != "with"]
-if len(arguments) < len(sys.argv[1:]):
-    from gaffer_procfile.http import HttpHandler
-    apps = start.Run._apps
-    start.Run._apps = lambda self: [*apps(self), HttpHandler(".")]
+if len(arguments) == len(sys.argv[1:]):
+    serving.Serving.start = serving.Serving.stop = lambda *_: None
 sys.exit(main(arguments))
 """
 # A program of one's own whose process says when SIGTERM was delivered.
@@ -41,7 +39,8 @@ from gaffer_procfile.manager import Manager
 handler = HttpHandler(".")
 manager = Manager()
 manager.start(apps=[handler])
-manager.add_process("web", sys.executable, args=["told.py"], redirect_output=["stdout"])
+manager.add_process("web", sys.executable, args=["told.py"], redirect_output=["stdout"],
+                    os_env=True)
 manager.subscribe("spawn", lambda *_: manager.running[max(manager.running)].monitor_io(".", tell))
 def tell(_label, message):
     sys.stdout.buffer.write(message["data"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from ..apps.backlog import Backlog
 from ..apps.outcome import listing
 from ..control import runs_in
 from ..errors import GafferError
@@ -15,22 +16,23 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..http import HttpHandler
-    from ..loop import Loop
+    from ..loop import Cancellable, Loop
     from ..manager import Manager
     from ..output.redact import Redactor
     from ..plan import Plan
 
 
+DELAY = 0.05  # seconds from the start to the socket
 PATIENCE = 5.0  # seconds for another run to answer
 
 
 class Serving:
     """Serves the HTTP API of a run of `plan` on a socket of its project, on TCP too where asked.
 
-    It begins when the first process has been started, and before anything of that is told: so it
-    costs no start anything, and misses nothing. Without a place for a socket the run goes on
-    without. `tcp` and `token_file` are as for HttpHandler; an address that can't be had is a
-    GafferError of `start`. `secrets()` are what is kept out of its log.
+    It begins a moment after the start, which it would delay, and misses nothing of that. Without a
+    place for a socket the run goes on without. `tcp` and `token_file` are as for HttpHandler; an
+    address that can't be had is a GafferError of `start`. `secrets()` are what is kept out of its
+    log.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Serving:
         self._token_file = token_file
         self._info = info or {}
         self._handler: HttpHandler | None = None
+        self._backlog: Backlog | None = None
+        self._timer: Cancellable | None = None
 
     def start(self, loop: Any, manager: Manager) -> None:
         self._raw_loop = loop
@@ -58,9 +62,12 @@ class Serving:
         if self._tcp is not None:
             self._begin()  # who can't have what was asked for is told before anything runs
         else:
-            self._loop.call_soon(self._begin)
+            self._backlog = Backlog(manager)
+            self._timer = self._loop.call_later(DELAY, self._begin)
 
     def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self._handler is not None:
             self._handler.stop()
         self._loop.close()
@@ -71,6 +78,7 @@ class Serving:
     def _begin(self) -> None:
         if self._manager.stopping:
             return
+        self._timer = None
         from ..apps.log_ring import LogRing
         from ..http import HttpHandler
 
@@ -87,13 +95,17 @@ class Serving:
             info=lambda: self._info,
         )
         try:
-            logs.start(self._raw_loop, self._manager)
             handler.start(self._raw_loop, self._manager)
         except GafferError as error:
             if self._tcp is not None:
                 raise
             self._say(f"{error}; `gaffer ps` and the like can't reach this run")
+            if self._backlog is not None:
+                self._backlog.drop()
             return
+        logs.start(self._raw_loop, self._manager)
+        if self._backlog is not None:
+            self._backlog.hand_over(handler.record, logs)
         self._handler = handler
         if handler.url is not None:
             self._say(f"open at {handler.url}")

@@ -1,0 +1,198 @@
+"""Where a run's control socket is, and which runs a project has.
+
+A socket is named by its project's directory and the run's pid, in a private directory of the user's:
+so several runs of a project are found, and two projects never meet.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import stat
+
+from .errors import GafferError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAME = "gaffer"
+SUFFIX = ".sock"
+LONGEST_PATH = 100  # bytes; what a socket's address holds is 108 on Linux, 104 elsewhere
+
+
+class ControlError(GafferError):
+    """There is no place for a control socket."""
+
+
+class Run:
+    """A run that can be reached: its socket, its pid and the project's directory."""
+
+    __slots__ = ("directory", "path", "pid")
+
+    def __init__(self, path: str, pid: int, directory: str) -> None:
+        self.path = path
+        self.pid = pid
+        self.directory = directory
+
+    def __repr__(self) -> str:
+        return f"Run({self.path!r}, pid={self.pid}, directory={self.directory!r})"
+
+
+def runs_of(directory: str) -> list[Run]:
+    """The live runs of the project that `directory` is in, oldest first.
+
+    That is the directory itself, or the nearest above it that has any.
+    """
+    path = os.path.realpath(directory)
+    while True:
+        found = runs_in(path)
+        above = os.path.dirname(path)
+        if found or above == path:
+            return found
+        path = above
+
+
+def runs_in(directory: str) -> list[Run]:
+    """The live runs of exactly this project directory, oldest first."""
+    path = os.path.realpath(directory)
+    return [Run(socket, pid, path) for socket, pid in _sockets(path) if is_live(socket)]
+
+
+def connect(path: str) -> _socket.socket:
+    """A blocking connection to a run's socket. Raises OSError."""
+    made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def is_live(path: str) -> bool:
+    """Whether somebody listens on the socket. One of a run that was killed is refused."""
+    made = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.connect(path)
+    except BlockingIOError:
+        return True  # it is there, and has no time for us
+    except OSError:
+        return False
+    finally:
+        made.close()
+    return True
+
+
+def socket_path(directory: str, pid: int) -> str:
+    """The path for the socket of a run, in a directory that is made if need be.
+
+    What runs of this project that were killed have left there is removed. Raises ControlError.
+    """
+    path = os.path.realpath(directory)
+    name = f"{project_hash(path)}-{pid}{SUFFIX}"
+    place = os.path.join(_make_place(len(os.fsencode(name))), name)
+    for left, _pid in _sockets(path):
+        if not is_live(left):
+            _remove(left)
+    if not os.path.lexists(place):
+        return place
+    # Another container's process may have our number, where both share the directory.
+    number = next(n for n in range(1, 1000) if not os.path.lexists(_numbered(place, n)))
+    return _numbered(place, number)
+
+
+def _numbered(place: str, number: int) -> str:
+    return f"{place.removesuffix(SUFFIX)}-{number}{SUFFIX}"
+
+
+def project_hash(path: str) -> str:
+    """What a project's real path becomes in the names of its sockets."""
+    try:
+        from _blake2 import blake2b  # hashlib around it takes ten times as long to import
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b(os.fsencode(path), digest_size=10).hexdigest()
+
+
+def places() -> Iterator[str]:
+    """Where the sockets of this user may be, the best place first."""
+    uid = os.getuid()
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if runtime and os.path.isabs(runtime):
+        yield os.path.join(runtime, NAME)
+    # Without the variable too: cron and sudo take it away.
+    usual = f"/run/user/{uid}"
+    if usual != runtime and os.path.isdir(usual):
+        yield os.path.join(usual, NAME)
+    yield f"/tmp/{NAME}-{uid}"
+
+
+def _sockets(path: str) -> list[tuple[str, int]]:
+    """The sockets of a project and their pids, oldest first."""
+    start = f"{project_hash(path)}-"
+    found = []
+    for place in places():
+        if _fault_of(place) is not None:
+            continue  # somebody else could have put them there
+        for name in os.listdir(place):
+            pid = name.removeprefix(start).removesuffix(SUFFIX).partition("-")[0]
+            if name.startswith(start) and name.endswith(SUFFIX) and pid.isdecimal():
+                socket = os.path.join(place, name)
+                try:
+                    found.append((os.lstat(socket).st_mtime, socket, int(pid)))
+                except FileNotFoundError:
+                    continue  # that run has just ended
+    return [(socket, pid) for _made, socket, pid in sorted(found)]
+
+
+def _make_place(length: int) -> str:
+    """A private directory in which a name of `length` bytes makes an address."""
+    fault = ""
+    for place in places():
+        if len(os.fsencode(place)) + 1 + length > LONGEST_PATH:
+            fault = f"{place} is too long a path for a socket"
+            continue
+        try:
+            os.mkdir(place, 0o700)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            fault = f"can't make {place}: {error.strerror}"
+            continue
+        found = _fault_of(place)
+        if found is None:
+            return place
+        fault = f"{place} {found}"
+    raise ControlError(
+        f"no place for the control socket: {fault}",
+        hint="set XDG_RUNTIME_DIR to a directory that is yours alone",
+    )
+
+
+def _fault_of(place: str) -> str | None:
+    """Why a directory isn't to be trusted with sockets; None if it is ours alone."""
+    try:
+        found = os.lstat(place)
+        above = os.stat(os.path.dirname(place))
+    except OSError as error:
+        return f"can't be looked at: {error.strerror}"
+    if not stat.S_ISDIR(found.st_mode):
+        return "isn't a directory"
+    if found.st_uid != os.getuid():
+        return "belongs to somebody else"
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        return "is open to others"
+    if above.st_uid not in (0, os.getuid()):
+        return "is in somebody else's directory"
+    if above.st_mode & 0o022 and not above.st_mode & stat.S_ISVTX:
+        return "is in a directory in which others may replace it"
+    return None
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # another run was as quick

@@ -1,0 +1,144 @@
+"""The sockets that are listened on, and who is at the other end of a unix one."""
+
+from __future__ import annotations
+
+import _socket
+import os
+import struct
+
+from ..control import socket_path
+from ..errors import GafferError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BACKLOG = 512
+SOL_LOCAL = 0  # of macOS and the BSDs
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class ListenError(GafferError):
+    """An address that can't be listened on."""
+
+
+class UnixListener:
+    """A socket in the user's private directory; only who runs gaffer may connect, and root."""
+
+    is_local = True
+
+    def __init__(self, directory: str) -> None:
+        self.path = socket_path(directory, os.getpid())
+        self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        # Under its own name it is there only while it listens: so one that doesn't is a dead run's.
+        early = f"{self.path}.new"
+        if os.path.lexists(early):
+            os.unlink(early)  # of one with our number that was killed at this point
+        try:
+            self.socket.bind(early)
+            os.chmod(early, 0o600)
+            self.socket.listen(BACKLOG)
+            self.socket.setblocking(False)
+            os.rename(early, self.path)
+        except OSError as error:
+            self.socket.close()
+            raise ListenError(f"can't listen on {self.path}: {error.strerror}") from error
+        self._made = os.lstat(self.path).st_ino
+
+    def admits(self, connection: _socket.socket) -> bool:
+        return peer_uid(connection) in (os.getuid(), 0)
+
+    def close(self) -> None:
+        self.socket.close()
+        try:
+            if os.lstat(self.path).st_ino == self._made:
+                os.unlink(self.path)
+        except FileNotFoundError:
+            pass  # somebody has tidied up
+
+
+class TcpListener:
+    """A TCP address; who connects has to know the token."""
+
+    is_local = False
+
+    def __init__(self, address: str, *, has_token_file: bool) -> None:
+        host, port = split_address(address)
+        self.is_loopback = host in LOOPBACK or host.startswith("127.")
+        if not self.is_loopback and not has_token_file:
+            raise ListenError(
+                f"{host} can be reached from other machines",
+                hint="give the token by a file that only you can read (--http-token-file)",
+            )
+        family = _socket.AF_INET6 if ":" in host else _socket.AF_INET
+        self.socket = _socket.socket(family, _socket.SOCK_STREAM)
+        try:
+            self.socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            self.socket.bind((host, port))
+            self.socket.listen(BACKLOG)
+            self.socket.setblocking(False)
+        except OSError as error:
+            self.socket.close()
+            text = (error.strerror or str(error)).lower()
+            raise ListenError(f"can't listen on {address}: {text}") from error
+        self.host = host
+        self.port: int = self.socket.getsockname()[1]
+
+    @property
+    def origin(self) -> str:
+        """The beginning of its URLs."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}"
+
+    def admits(self, connection: _socket.socket) -> bool:
+        connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+        return True
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Host and port of `[HOST:]PORT`; a host with colons stands in brackets. Raises ListenError."""
+    host, _colon, port = address.rpartition(":")
+    if not port.isdecimal() or not port.isascii() or int(port) > 65535:
+        raise ListenError(f"not an address: {address!r}", hint="[HOST:]PORT is one")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ListenError(f"not an address: {address!r}", hint="[::1]:PORT is one")
+    return host or "127.0.0.1", int(port)
+
+
+def peer_uid(connection: _socket.socket) -> int | None:
+    """Who is at the other end of a unix socket; None where the system doesn't say."""
+    if hasattr(_socket, "SO_PEERCRED"):
+        found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        _pid, uid, _gid = struct.unpack("3i", found)
+        return int(uid)
+    option: int = getattr(_socket, "LOCAL_PEERCRED", 1)
+    _version, uid = struct.unpack_from("2I", connection.getsockopt(SOL_LOCAL, option, 128))
+    return int(uid)
+
+
+def read_token(path: str) -> str:
+    """The token in a file that only its owner can read. Raises ListenError."""
+    try:
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            token = file.read(4097).strip()
+    except OSError as error:
+        raise ListenError(f"can't read {path}: {(error.strerror or '').lower()}") from error
+    if mode & 0o077:
+        raise ListenError(f"{path} can be read by others", hint=f"chmod 600 {path}")
+    if not 16 <= len(token) <= 4096 or not _is_plain(token):
+        raise ListenError(
+            f"{path} holds no token", hint="a token is 16 letters and digits at the least"
+        )
+    return token.decode("ascii")
+
+
+def _is_plain(token: Sequence[int]) -> bool:
+    """Whether it can stand in a header, a cookie and a URL as it is."""
+    allowed = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+    return all(byte in allowed for byte in token)

@@ -1,0 +1,308 @@
+"""The JSON Schemas of what is sent and answered: they check the bodies, and the document shows them."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Schema = dict[str, Any]
+
+MOST_PROCESSES = 500  # of one template by this API: they are started at once
+_NO_NUL = "^[^\\u0000]*$"
+_TEXT: Schema = {"type": "string", "pattern": _NO_NUL}
+_SOME_TEXT: Schema = {"type": "string", "pattern": "^[^\\u0000]+$"}
+_SECONDS: Schema = {"type": "number", "minimum": 0, "maximum": 1_000_000}
+_COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": MOST_PROCESSES}
+_USER: Schema = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, _SOME_TEXT]}
+_ENV: Schema = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[^=\\u0000]+$"},
+    "additionalProperties": _TEXT,
+}
+_SIGNAL: Schema = {
+    "description": "HUP, SIGHUP or 1",
+    "anyOf": [
+        {"type": "string", "pattern": "^(SIG)?[A-Z][A-Z0-9]*$"},
+        {"type": "integer", "minimum": 1, "maximum": 64},
+    ],
+}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: dict[str, Schema], optional: dict[str, Schema] | None = None) -> Schema:
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": {**required, **(optional or {})},
+    }
+
+
+def _or_null(*types: str) -> Schema:
+    return {"type": [*types, "null"]}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+_STRING: Schema = {"type": "string"}
+_INTEGER: Schema = {"type": "integer"}
+_NUMBER: Schema = {"type": "number"}
+_BOOLEAN: Schema = {"type": "boolean"}
+_TIME: Schema = {"type": "string", "format": "date-time"}
+
+# ---- what is sent
+
+SETTINGS: dict[str, Schema] = {
+    "args": {
+        "description": "follow the command; a text is split as a shell splits it",
+        "anyOf": [_TEXT, {"type": "array", "items": _TEXT, "maxItems": 1000}],
+    },
+    "env": {**_ENV, "description": "the whole environment, on top of gaffer's with os_env"},
+    "cwd": {**_SOME_TEXT, "description": "the directory to run in"},
+    "shell": {**_BOOLEAN, "description": "have /bin/sh run the command"},
+    "os_env": {**_BOOLEAN, "description": "pass gaffer's own environment on"},
+    "numprocesses": {**_COUNT, "description": "how many to run"},
+    "restart": {"enum": ["always", "on-failure", "never"], "description": "what follows an exit"},
+    "port": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 65535 - MOST_PROCESSES,
+        "description": "PORT of the first instance; the others have the next ones",
+    },
+    "stop_signal": {**_SIGNAL, "description": "what stops it (TERM)"},
+    "stop_timeout": {**_SECONDS, "description": "seconds until SIGKILL"},
+    "graceful_timeout": {**_SECONDS, "description": "stop_timeout by its older name"},
+    "redirect_output": {
+        "type": "array",
+        "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
+        "maxItems": 2,
+        "description": "labels for stdout, then stderr: what has one is read",
+    },
+    "redirect_input": {**_BOOLEAN, "description": "open its standard input"},
+    "pty": {**_BOOLEAN, "description": "a pseudo-terminal for each output"},
+    "tty": {**_BOOLEAN, "description": "one terminal for its input and output"},
+    "detach": {**_BOOLEAN, "description": "leave it running when gaffer ends"},
+    "uid": {**_USER, "description": "the user to run as"},
+    "gid": {**_USER, "description": "the group to run as"},
+    "instance_env": {**_ENV, "description": "variables in which {instance} is the number"},
+    "depends_on": {
+        "type": "array",
+        "items": _SOME_TEXT,
+        "maxItems": 1000,
+        "description": "names of those that are stopped after this one",
+    },
+    "flapping": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "attempts": {"type": "integer", "minimum": 1, "maximum": 1000},
+            "window": _SECONDS,
+            "retry_in": _SECONDS,
+            "max_retry": {"type": "integer", "minimum": 0, "maximum": 1_000_000},
+        },
+        "description": "when it is stopped because it exits too often",
+    },
+}
+_START: Schema = {**_BOOLEAN, "description": "whether it is started (true)"}
+_COMMAND: Schema = {**_SOME_TEXT, "description": "the command"}
+
+NEW_PROCESS: Schema = {
+    "type": "object",
+    "required": ["name", "cmd"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "pattern": "^([A-Za-z0-9_.-]+:)?[A-Za-z0-9_-]+$"},
+        "cmd": _COMMAND,
+        "start": _START,
+        **SETTINGS,
+    },
+}
+ALL_SETTINGS: Schema = {
+    "type": "object",
+    "required": ["cmd"],
+    "additionalProperties": False,
+    "properties": {"cmd": _COMMAND, "start": _START, **SETTINGS},
+}
+SOME_SETTINGS: Schema = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": False,
+    "properties": {"cmd": _COMMAND, "start": _START, **SETTINGS},
+}
+SCALE: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "numprocesses": _COUNT,
+        "by": {"type": "integer", "minimum": -MOST_PROCESSES, "maximum": MOST_PROCESSES},
+    },
+    "anyOf": [{"required": ["numprocesses"]}, {"required": ["by"]}],
+}
+SIGNAL: Schema = {
+    "type": "object",
+    "required": ["signal"],
+    "additionalProperties": False,
+    "properties": {
+        "signal": _SIGNAL,
+        "tree": {**_BOOLEAN, "description": "also all that it has started (false)"},
+    },
+}
+INPUT: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"text": _STRING, "base64": {"type": "string", "pattern": "^[A-Za-z0-9+/=]*$"}},
+    "anyOf": [{"required": ["text"]}, {"required": ["base64"]}],
+}
+WINDOW: Schema = {
+    "type": "object",
+    "required": ["rows", "columns"],
+    "additionalProperties": False,
+    "properties": {
+        "rows": {"type": "integer", "minimum": 1, "maximum": 10000},
+        "columns": {"type": "integer", "minimum": 1, "maximum": 10000},
+    },
+}
+SHUTDOWN: Schema = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"kill": {**_BOOLEAN, "description": "don't wait any longer (false)"}},
+}
+
+# ---- what is answered
+
+_INSTANCE = _object(
+    {
+        "name": _STRING,
+        "process": {**_STRING, "description": "as a person calls it"},
+        "instance": _INTEGER,
+        "state": {
+            "enum": [
+                "pending",
+                "starting",
+                "running",
+                "stopping",
+                "backing-off",
+                "stopped",
+                "exited",
+                "failed",
+                "gave-up",
+                "removed",
+            ]
+        },
+        "id": {**_or_null("integer"), "description": "the manager's number of the process"},
+        "os_pid": _or_null("integer"),
+        "port": _or_null("integer"),
+        "ready": {**_or_null("boolean"), "description": "null: nobody looks"},
+        "since": {**_or_null("string"), "description": "when the process was started"},
+        "uptime": {**_or_null("number"), "description": "seconds"},
+        "restarts": _INTEGER,
+        "exit_status": {**_or_null("integer"), "description": "of the last one that ended here"},
+        "term_signal": _or_null("integer"),
+        "reason": {**_or_null("string"), "description": "why the command couldn't be executed"},
+        "streams": _list(_STRING),
+        "input": {**_BOOLEAN, "description": "whether it takes input"},
+        "terminal": {**_BOOLEAN, "description": "whether it has a terminal"},
+    }
+)
+_PROCESS = _object(
+    {
+        "name": _STRING,
+        "group": _or_null("string"),
+        "cmd": _STRING,
+        "active": {**_BOOLEAN, "description": "false: it was stopped"},
+        "running": _INTEGER,
+        "numprocesses": _INTEGER,
+        "restart": _STRING,
+        "restarts": _INTEGER,
+        "instances": _list(ref("Instance")),
+    },
+    {"settings": {"type": "object"}},
+)
+_READINESS_OF_ONE = _object(
+    {
+        "name": _STRING,
+        "process": _STRING,
+        "instance": _INTEGER,
+        "id": _or_null("integer"),
+        "state": _STRING,
+        "ready": _or_null("boolean"),
+    }
+)
+ANSWERS: dict[str, Schema] = {
+    "Accepted": _object({"accepted": _BOOLEAN}, {"bytes": _INTEGER}),
+    "Problem": _object(
+        {"type": _STRING, "title": _STRING, "status": _INTEGER, "detail": _STRING},
+        {"hint": {**_STRING, "description": "what to do instead"}},
+    ),
+    "Run": _object(
+        {
+            "run": {**_STRING, "description": "a name that no other run has"},
+            "pid": _INTEGER,
+            "since": _TIME,
+            "directory": _or_null("string"),
+            "version": _STRING,
+            "python": _STRING,
+            "stopping": _BOOLEAN,
+            "socket": _or_null("string"),
+            "url": _or_null("string"),
+        }
+    ),
+    "Readiness": _object({"ready": _BOOLEAN, "processes": _list(_READINESS_OF_ONE)}),
+    "Group": _object({"name": _STRING, "processes": _list(_STRING)}),
+    "Groups": _object({"groups": _list(ref("Group"))}),
+    "Instance": _INSTANCE,
+    "Instances": _object({"instances": _list(ref("Instance"))}),
+    "Process": _PROCESS,
+    "Processes": _object({"processes": _list(ref("Process"))}),
+    "Signalled": _object({"signalled": _list(_INTEGER)}),
+    "Stats": _object(
+        {
+            "id": _INTEGER,
+            "name": _STRING,
+            "process": _STRING,
+            "instance": _INTEGER,
+            "os_pid": _INTEGER,
+            "cpu": {**_NUMBER, "description": "% of one core since the last look"},
+            "mem": {**_NUMBER, "description": "% of the machine"},
+            "rss": {**_INTEGER, "description": "bytes"},
+            "vms": {**_INTEGER, "description": "bytes"},
+            "cpu_seconds": _NUMBER,
+            "time": _TIME,
+        }
+    ),
+    "AllStats": _object({"stats": _list(ref("Stats"))}),
+    "Event": _object(
+        {"id": _STRING, "time": _TIME, "event": _STRING, "name": _STRING},
+        {
+            "instance_id": _INTEGER,
+            "os_pid": _or_null("integer"),
+            "instance": _INTEGER,
+            "process": _STRING,
+        },
+    ),
+    "Events": _object({"run": _STRING, "events": _list(ref("Event")), "next": _STRING}),
+    "Line": _object(
+        {
+            "id": _INTEGER,
+            "time": _TIME,
+            "name": _STRING,
+            "process": _STRING,
+            "instance": _INTEGER,
+            "stream": _STRING,
+            "os_pid": _INTEGER,
+            "line": {**_STRING, "description": "U+FFFD where it isn't UTF-8"},
+        },
+        {
+            "base64": {**_STRING, "description": "the bytes, where they aren't UTF-8"},
+            "partial": {**_BOOLEAN, "description": "the line is cut"},
+        },
+    ),
+    "Lines": _object(
+        {"run": _STRING, "lines": _list(ref("Line")), "next": _STRING, "skipped": _INTEGER}
+    ),
+}

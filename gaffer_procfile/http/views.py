@@ -1,0 +1,198 @@
+"""How things look in JSON: processes, instances, events, lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from json.encoder import encode_basestring
+
+from ..output.redact import MASK, is_secret
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from ..apps.log_ring import LogBlock
+    from ..manager import FlappingInfo
+    from ..slots import Slot
+    from ..state import ProcessState
+    from .handler import HttpHandler
+
+    Display = Callable[[str, int], str]
+
+SETTINGS = (
+    "args",
+    "cwd",
+    "shell",
+    "os_env",
+    "numprocesses",
+    "restart",
+    "port",
+    "stop_signal",
+    "stop_timeout",
+    "graceful_timeout",
+    "redirect_output",
+    "redirect_input",
+    "pty",
+    "tty",
+    "detach",
+    "uid",
+    "gid",
+    "instance_env",
+    "depends_on",
+)
+
+
+def timestamp(seconds: float) -> str:
+    """ISO 8601 with the local zone, of seconds since the epoch."""
+    whole = int(seconds)
+    local = time.localtime(whole)
+    zone = time.strftime("%z", local)
+    micros = int((seconds - whole) * 1e6)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', local)}.{micros:06d}{zone[:3]}:{zone[3:]}"
+
+
+def process_view(handler: HttpHandler, state: ProcessState) -> dict[str, Any]:
+    """A template and its slots."""
+    instances = [
+        instance_view(handler, state, slot)
+        for slot in sorted(state.slots.values(), key=lambda slot: slot.number)
+    ]
+    return {
+        "name": state.name,
+        "group": state.group,
+        "cmd": state.cmd,
+        "active": state.active,
+        "running": len(state.running),
+        "numprocesses": state.numprocesses,
+        "restart": state.restart,
+        "restarts": sum(instance["restarts"] for instance in instances),
+        "instances": instances,
+    }
+
+
+def settings_view(state: ProcessState) -> dict[str, Any]:
+    """The settings of a template. What is secret by its name isn't shown."""
+    found = {name: state.settings[name] for name in SETTINGS if name in state.settings}
+    for name in ("env", "instance_env"):
+        if state.settings.get(name):
+            found[name] = _without_secrets(state.settings[name])
+    if state.flapping is not None:
+        found["flapping"] = _flapping_view(state.flapping)
+    if "stop_signal" in found:
+        found["stop_signal"] = int(found["stop_signal"])
+    return found
+
+
+def _without_secrets(env: Mapping[str, str]) -> dict[str, str]:
+    mask = MASK.decode()
+    return {name: mask if is_secret(name) else value for name, value in env.items()}
+
+
+def _flapping_view(flapping: FlappingInfo) -> dict[str, float]:
+    return {
+        "attempts": flapping.attempts,
+        "window": flapping.window,
+        "retry_in": flapping.retry_in,
+        "max_retry": flapping.max_retry,
+    }
+
+
+def instance_view(handler: HttpHandler, state: ProcessState, slot: Slot) -> dict[str, Any]:
+    """A slot of a template: the process that runs in it, or what has become of the last one."""
+    process = slot.process if slot.process is not None and slot.process.active else None
+    past = handler.record.past(state.name, slot.number)
+    since = past.since if process is not None else None
+    return {
+        "name": state.name,
+        "process": handler.display(state.name, slot.number),
+        "instance": slot.number,
+        "state": slot.state,
+        "id": None if process is None else process.id,
+        "os_pid": None if process is None else process.pid,
+        "port": _port(state, slot.number),
+        "ready": None if process is None else is_ready(handler, state.name, process.id),
+        "since": None if since is None else timestamp(since),
+        "uptime": None if since is None else max(0.0, round(time.time() - since, 3)),
+        "restarts": max(0, past.starts - 1),
+        "exit_status": past.exit_status,
+        "term_signal": past.term_signal,
+        "reason": past.reason,
+        "streams": [] if process is None else list(process.redirect_output),
+        "input": process is not None and process.redirect_input,
+        "terminal": bool(state.settings.get("pty") or state.settings.get("tty")),
+    }
+
+
+def is_ready(handler: HttpHandler, name: str, id: int) -> bool | None:
+    """Whether a process is ready; None where nobody looks."""
+    said = handler.record.is_ready(id)
+    if said is None and name in handler.probed:
+        return False
+    return said
+
+
+def _port(state: ProcessState, instance: int) -> int | None:
+    port: int | None = state.settings.get("port")
+    if port is not None:
+        return port + instance - 1
+    text = (state.settings.get("env") or {}).get("PORT", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
+
+
+def event_view(
+    run: str, number: int, when: float, event: dict[str, Any], display: Display
+) -> dict[str, Any]:
+    """An event, with the words of this API for its numbers."""
+    details = dict(event)
+    view = {
+        "id": f"{run}-{number}",
+        "time": timestamp(when),
+        "event": details.pop("event"),
+        "name": details.pop("name"),
+    }
+    if "pid" in details and "instance" in details:
+        view["instance_id"] = details.pop("pid")
+        view["process"] = display(view["name"], details["instance"])
+    return view | details
+
+
+def line_views(block: LogBlock, known: int, display: Display) -> bytes:
+    """The lines of a block but for the first `known`, as JSON objects with commas between them."""
+    source = block.source
+    # What the lines have in common is made into JSON once.
+    common = {
+        "time": timestamp(block.time),
+        "name": source.name,
+        "process": display(source.name, source.instance),
+        "instance": source.instance,
+        "stream": source.label,
+        "os_pid": source.os_pid,
+    }
+    head = "," + json.dumps(common, ensure_ascii=False, separators=(",", ":"))[1:-1] + ',"line":'
+    lines = block.lines()
+    last = len(lines) - 1 if block.is_cut else -1
+    try:
+        texts = block.text.decode().split("\n")[: len(lines)]
+    except UnicodeDecodeError:
+        parts = [_one_line(block.first + i, head, lines[i], i == last) for i in range(len(lines))]
+    else:
+        parts = [
+            f'{{"id":{number}{head}{encode_basestring(text)}}}'
+            for number, text in enumerate(texts, block.first)
+        ]
+        if block.is_cut:
+            parts[-1] = _one_line(block.first + last, head, lines[-1], True)
+    return ",".join(parts[known:]).encode("utf-8", "backslashreplace")
+
+
+def _one_line(number: int, head: str, line: bytes, is_cut: bool) -> str:
+    text = f'{{"id":{number}{head}{encode_basestring(line.decode("utf-8", "replace"))}'
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        import base64
+
+        text += f',"base64":"{base64.b64encode(line).decode("ascii")}"'
+    return text + (',"partial":true}' if is_cut else "}")
