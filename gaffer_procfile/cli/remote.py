@@ -1,0 +1,210 @@
+"""The runs of a project that a verb speaks with, and which of their processes it means."""
+
+from __future__ import annotations
+
+import os
+
+from ..client import TIMEOUT, Connection, Gone
+from ..control import runs_of
+from ..errors import GafferError, UnknownProcessError
+from ..names import Names
+from .verb import directory_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any
+
+    from ..control import Run
+
+    Json = dict[str, Any]
+
+NOTHING_RUNS = 3
+
+_UNSAFE = frozenset('/?#%&+= "<>')
+
+
+class NothingRunning(GafferError):
+    """No gaffer runs in the project."""
+
+    exit_status = NOTHING_RUNS
+
+    def __init__(self, directory: str) -> None:
+        path = os.path.realpath(directory)
+        super().__init__(f"nothing is running in {path}", hint="`gaffer start` starts it")
+
+
+class Remote:
+    """One run, and its processes as they were when last looked at."""
+
+    def __init__(self, run: Run, timeout: float = TIMEOUT) -> None:
+        self.run = run
+        self.connection = Connection(run.path, timeout)
+        self.processes: list[Json] = []
+        self.has_ended = False
+
+    def look(self) -> None:
+        """Look at all processes. A run that has ended has none."""
+        try:
+            self.processes = self.connection.get("/processes")["processes"]
+        except Gone:
+            self.has_ended = True
+            self.processes = []
+
+    def process(self, name: str) -> Json | None:
+        """A process by its full name."""
+        return next((each for each in self.processes if each["name"] == name), None)
+
+    def instance(self, name: str, number: int) -> Json | None:
+        process = self.process(name)
+        if process is None:
+            return None
+        return next((each for each in process["instances"] if each["instance"] == number), None)
+
+    def instances(self) -> Iterator[Json]:
+        for process in self.processes:
+            yield from process["instances"]
+
+
+class Target:
+    """A process of a run, or some instances of it (`numbers`; None for all that there are)."""
+
+    __slots__ = ("name", "numbers", "remote")
+
+    def __init__(self, remote: Remote, name: str, numbers: set[int] | None) -> None:
+        self.remote = remote
+        self.name = name
+        self.numbers = numbers
+
+    @property
+    def path(self) -> str:
+        return f"/processes/{quoted(self.name)}"
+
+    def process(self) -> Json:
+        """The process. GafferError where it isn't there any more."""
+        if self.remote.has_ended:
+            raise Gone
+        found = self.remote.process(self.name)
+        if found is None:
+            raise GafferError(f"{self.name} was removed meanwhile")
+        return found
+
+    def instances(self) -> list[Json]:
+        """The instances that are meant."""
+        return [
+            each
+            for each in self.process()["instances"]
+            if self.numbers is None or each["instance"] in self.numbers
+        ]
+
+    def running(self) -> list[Json]:
+        """Those of them that run."""
+        return [each for each in self.instances() if each["id"] is not None]
+
+
+def find_remotes(directory: str | None, timeout: float = TIMEOUT) -> list[Remote]:
+    """The runs of the project that `directory` is in, which have so many seconds to answer in.
+
+    Raises NothingRunning.
+    """
+    place = directory_of(directory)
+    remotes = [Remote(run, timeout) for run in runs_of(place)]
+    for remote in remotes:
+        remote.look()
+    remotes = [remote for remote in remotes if not remote.has_ended]
+    if not remotes:
+        raise NothingRunning(place)
+    return remotes
+
+
+def names_of(remotes: Iterable[Remote]) -> Names:
+    """The names of all processes of all runs."""
+    return Names(list({each["name"]: None for remote in remotes for each in remote.processes}))
+
+
+def choose(remotes: Sequence[Remote], words: Iterable[str]) -> list[Target]:
+    """What `words` mean, in their order; all, if there are none. Raises UnknownProcessError.
+
+    A name that several runs have means all of them.
+    """
+    names = names_of(remotes)
+    chosen: dict[tuple[str, str], Target] = {}
+    for word in words:
+        for name, number in _find(word, names, remotes):
+            for remote in remotes:
+                if remote.process(name) is None:
+                    continue
+                target = chosen.setdefault((remote.run.path, name), Target(remote, name, set()))
+                if number is None:
+                    target.numbers = None
+                elif target.numbers is not None:
+                    target.numbers.add(number)
+    if chosen:
+        return list(chosen.values())
+    return [Target(remote, each["name"], None) for remote in remotes for each in remote.processes]
+
+
+def _find(word: str, names: Names, remotes: Sequence[Remote]) -> Iterator[tuple[str, int | None]]:
+    """Full names, with the number of an instance where `word` names one (`web.2`, `w*.2`)."""
+    try:
+        for full in names.find(word):
+            yield full, None
+        return
+    except UnknownProcessError:
+        name, dot, number = word.rpartition(".")
+        if not dot or not (number == "*" or (number.isascii() and number.isdecimal())):
+            raise
+    if number == "*":
+        for full in names.find(name):
+            yield full, None
+        return
+    found = [
+        full
+        for full in names.find(name)
+        if any(remote.instance(full, int(number)) for remote in remotes)
+    ]
+    if not found:
+        known = [each["process"] for remote in remotes for each in remote.instances()]
+        raise UnknownProcessError(word, known)
+    for full in found:
+        yield full, int(number)
+
+
+def choose_running(targets: Iterable[Target]) -> list[tuple[Remote, Json]]:
+    """The instances that run. GafferError if there is none."""
+    targets = list(targets)
+    found = [(target.remote, each) for target in targets for each in target.running()]
+    if not found:
+        names = [each["process"] for target in targets for each in target.instances()]
+        what = names or [target.name.rpartition(":")[2] for target in targets]
+        verb = "isn't" if len(what) == 1 else "aren't"
+        raise GafferError(f"{' and '.join(what)} {verb} running")
+    return found
+
+
+def choose_one(targets: Iterable[Target], word: str) -> tuple[Remote, Json]:
+    """The one instance that runs. GafferError if there is none, or several."""
+    found = choose_running(targets)
+    if len(found) > 1:
+        names = [each["process"] for _remote, each in found]
+        raise GafferError(f"{word!r} is several: {', '.join(names)}", hint="name one of them")
+    return found[0]
+
+
+def ask(remote: Remote, target: str, value: Any = None) -> Any:
+    """POST; a problem with it becomes an error of ours."""
+    try:
+        return remote.connection.post(target, value)
+    except Gone:
+        remote.has_ended = True
+        raise
+
+
+def quoted(text: str) -> str:
+    """`text` as a part of a path or of a query."""
+    return "".join(
+        character
+        if character.isascii() and character.isprintable() and character not in _UNSAFE
+        else "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
+        for character in text
+    )

@@ -1,0 +1,131 @@
+"""`gaffer restart NAME ...`: restart processes, or start what was stopped."""
+
+from __future__ import annotations
+
+from ..client import Gone
+from ..errors import GafferError
+from .options import Option
+from .progress import Progress
+from .remote import ask, choose, find_remotes
+from .streams import complain, printable, show
+from .verb import CONTROL, add_names, show_json, verb_parser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .remote import Remote, Target
+
+    Json = dict[str, Any]
+    Slot = tuple[Remote, str, int]
+
+DESCRIPTION = """\
+Restart processes, the instances of one after the other, and start those that are stopped.
+Returns when each has been started anew."""
+
+EXAMPLES = """\
+  gaffer restart web
+  gaffer restart web.2 worker     one instance of web, all of worker
+  gaffer restart && gaffer wait   everything, until it is ready again"""
+
+OPTIONS = (
+    *CONTROL,
+    Option("--no-wait", action="store_true", help="return at once, and not when they are started"),
+)
+
+
+def run(argv: Sequence[str]) -> int:
+    made = verb_parser(
+        "restart",
+        OPTIONS,
+        usage="[OPTIONS] [NAME ...]",
+        description=DESCRIPTION,
+        examples=EXAMPLES,
+    )
+    add_names(made, nargs="*")
+    args = made.parse_intermixed_args(argv)
+    targets = choose(find_remotes(args.directory), args.names)
+    restarts = _Restarts(is_silent=args.json)
+    with Progress((target.remote for target in targets), restarts.handle) as progress:
+        for target in targets:
+            restarts.ask(target)
+        if args.no_wait:
+            restarts.announce()
+        else:
+            progress.wait(restarts.is_done)
+    if args.json:
+        show_json(restarts.described())
+    return GafferError.exit_status if restarts.has_failed else 0
+
+
+class _Restarts:
+    """The instances that are to be started anew, and what has become of each."""
+
+    def __init__(self, *, is_silent: bool) -> None:
+        self.has_failed = False
+        self._is_silent = is_silent
+        self._all: dict[Slot, str] = {}  # what each is called
+        self._left: set[Slot] = set()
+
+    def ask(self, target: Target) -> None:
+        if target.numbers is None:
+            answer = ask(target.remote, f"{target.path}/restart")
+            wanted = [
+                each for each in answer["instances"] if each["instance"] <= answer["numprocesses"]
+            ]
+            if not wanted and not self._is_silent:
+                complain(f"{target.name.rpartition(':')[2]} is scaled to 0")
+        else:
+            wanted = target.instances()
+            for instance in wanted:
+                if instance["id"] is None:
+                    raise GafferError(
+                        f"{instance['process']} isn't running",
+                        hint=f"`gaffer restart {instance['process'].rpartition('.')[0]}` "
+                        "starts all that aren't",
+                    )
+                ask(target.remote, f"/instances/{instance['id']}/restart")
+        for instance in wanted:
+            slot = (target.remote, instance["name"], instance["instance"])
+            self._all[slot] = instance["process"]
+            self._left.add(slot)
+
+    def handle(self, remote: Remote, event: Json) -> None:
+        kind, name = event["event"], event["name"]
+        if kind in ("stop", "delete"):  # somebody else wants something else
+            for slot in [slot for slot in self._left if slot[:2] == (remote, name)]:
+                self._finish(slot, "was stopped meanwhile", has_failed=True)
+        slot = (remote, name, event.get("instance", 0))
+        if slot not in self._left:
+            return
+        if kind == "spawn":
+            self._finish(slot, f"started (pid {event['os_pid']})")
+        elif kind == "exit" and event.get("reason"):
+            self._finish(slot, event["reason"], has_failed=True)
+
+    def _finish(self, slot: Slot, what: str, *, has_failed: bool = False) -> None:
+        self._left.discard(slot)
+        text = f"{printable(self._all[slot])} {printable(what)}"
+        if has_failed:
+            self.has_failed = True
+            complain(text)
+        elif not self._is_silent:
+            show(f"{text}\n")
+
+    def is_done(self) -> bool:
+        if any(remote.has_ended for remote, _name, _number in self._left):
+            raise Gone
+        return not self._left
+
+    def announce(self) -> None:
+        if not self._is_silent:
+            show("".join(f"{printable(name)} is to restart\n" for name in self._all.values()))
+
+    def described(self) -> list[Json]:
+        found = []
+        for remote, name, number in self._all:
+            instance = remote.instance(name, number)
+            if instance is not None:
+                found.append({**instance, "gaffer": remote.run.pid})
+        return found

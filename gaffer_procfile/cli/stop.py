@@ -1,0 +1,85 @@
+"""`gaffer stop NAME ...`: stop processes, and see them gone."""
+
+from __future__ import annotations
+
+from .options import Option
+from .progress import Progress, is_at_rest
+from .remote import ask, choose, find_remotes
+from .streams import printable, show
+from .verb import CONTROL, add_names, show_json, verb_parser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from .remote import Remote, Target
+
+    Json = dict[str, Any]
+
+DESCRIPTION = """\
+Stop processes, and what they have started: SIGTERM, and after their time-out SIGKILL. The
+others, and gaffer, go on. `gaffer restart` starts them again, `gaffer down` stops all of it."""
+
+EXAMPLES = """\
+  gaffer stop worker
+  gaffer stop web.2          one instance of several
+  gaffer stop 'test-*'"""
+
+OPTIONS = (
+    *CONTROL,
+    Option("--no-wait", action="store_true", help="return at once, and not when they are gone"),
+)
+
+
+def run(argv: Sequence[str]) -> int:
+    made = verb_parser(
+        "stop", OPTIONS, usage="[OPTIONS] NAME ...", description=DESCRIPTION, examples=EXAMPLES
+    )
+    add_names(made)
+    args = made.parse_intermixed_args(argv)
+    targets = choose(find_remotes(args.directory), args.names)
+    with Progress(target.remote for target in targets) as progress:
+        stopping = [(target.remote, each) for target in targets for each in target.instances()]
+        for target in targets:
+            _stop(target)
+        if not args.no_wait:
+            _wait(progress, stopping, is_silent=args.json)
+        elif not args.json:
+            show("".join(f"{printable(each['process'])} is to stop\n" for _, each in stopping))
+    if args.json:
+        show_json(_afterwards(stopping))
+    return 0
+
+
+def _stop(target: Target) -> None:
+    if target.numbers is None:
+        ask(target.remote, f"{target.path}/stop")
+        return
+    for instance in target.running():
+        ask(target.remote, f"/instances/{instance['id']}/stop")
+
+
+def _wait(progress: Progress, stopping: Sequence[tuple[Remote, Json]], *, is_silent: bool) -> None:
+    """Say of each that it has stopped, as soon as it has."""
+    left = list(stopping)
+
+    def is_done() -> bool:
+        for remote, instance in list(left):
+            now = remote.instance(instance["name"], instance["instance"])
+            if is_at_rest(now):
+                left.remove((remote, instance))
+                if not is_silent:
+                    what = "wasn't running" if is_at_rest(instance) else "stopped"
+                    show(f"{printable(instance['process'])} {what}\n")
+        return not left
+
+    progress.wait(is_done)
+
+
+def _afterwards(stopping: Sequence[tuple[Remote, Json]]) -> list[Json]:
+    found = []
+    for remote, instance in stopping:
+        now = remote.instance(instance["name"], instance["instance"])
+        found.append({**(now or instance), "gaffer": remote.run.pid})
+    return found

@@ -1,0 +1,89 @@
+"""The verbs beside a real `gaffer start`: with its guard, its console and its exit policy."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+
+from cli import MakeProject, Project, Running
+from cli import project as project
+from conftest import is_alive
+from served import runtime as runtime
+
+STAYS = "exec sleep 600"
+PROCFILE = f"web: echo here; {STAYS}\nworker: {STAYS}\n"
+
+
+def start(made: Project, *args: str) -> Running:
+    running = made.spawn("start", *args)
+    running.read_until(r"worker\.1 started")
+    return running
+
+
+def test_what_a_verb_stops_ends_nothing_else(runtime: str, project: MakeProject) -> None:
+    made = project({"Procfile": PROCFILE})
+    running = start(made)
+    assert made.run("stop", "web").stdout == "web.1 stopped\n"
+    running.read_until(r"web\.1 stopped")
+    result = made.run("restart", "web", "worker")
+    assert result.status == 0 and len(result.lines) == 2
+    assert [each["state"] for each in json.loads(made.run("ps", "--json").stdout)] == [
+        "running",
+        "running",
+    ]
+    assert made.run("stop", "web", "worker").status == 0
+    assert made.run("ps").status == 0
+    assert made.run("down").status == 0
+    assert running.wait() == 0
+
+
+def test_down_returns_when_the_guard_has_gone_too(runtime: str, project: MakeProject) -> None:
+    made = project({"Procfile": f"worker: setsid {STAYS[5:]} & {STAYS}\n"})
+    running = start(made)
+    left = [each.pid for each in running.processes()]
+    gaffer = running.gaffer.pid
+    guard = running.gaffer.ppid()
+    result = made.run("down")
+    assert (result.status, result.stdout) == (0, f"gaffer has ended (pid {gaffer})\n")
+    assert not any(is_alive(pid) for pid in [*left, gaffer, guard])
+    assert running.wait() == 0
+
+
+def test_logs_look_as_those_of_start(runtime: str, project: MakeProject) -> None:
+    made = project({"Procfile": PROCFILE})
+    running = start(made, "--colour", "always", "--no-timestamps")
+    running.read_until("here")
+    [shown] = [line for line in running.text.splitlines() if line.endswith("here")]
+    assert made.run("logs", "--colour", "always", "--no-timestamps").lines == [shown]
+    [line] = map(json.loads, made.run("logs", "--json").lines)
+    assert set(line) == {"time", "process", "group", "stream", "pid", "line"}
+    made.run("down")
+    running.wait()
+
+
+def test_ctrl_c_of_gaffer_ends_those_who_follow(runtime: str, project: MakeProject) -> None:
+    made = project({"Procfile": PROCFILE})
+    running = start(made)
+    following = [made.spawn(verb, "-f") for verb in ("logs", "events")]
+    for each in following:
+        each.read_until(r"web")
+    running.signal(signal.SIGINT)
+    for each in following:
+        each.read_until(r"^gaffer has ended\n\Z")
+        assert each.wait() == 0
+    assert running.wait() == -signal.SIGINT
+
+
+def test_an_end_by_the_exit_policy_is_seen_by_who_waits(runtime: str, project: MakeProject) -> None:
+    made = project(
+        {"Procfile": f"web: {STAYS}\nworker: while [ ! -e go ]; do sleep 0.05; done; exit 4\n"}
+    )
+    running = start(made)
+    waiting = made.spawn("wait", "--exit", "worker")
+    events = made.spawn("events", "-f")
+    events.read_until(r"worker")
+    made.write({"go": ""})
+    assert running.wait() == 4
+    assert waiting.wait() in (4, 3)  # it may have come when all was over
+    assert re.search(r"worker\.1 +\| exited with status 4", events.read_all())
