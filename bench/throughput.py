@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from bench import sketch
 from bench.contestants import Contestants
 from bench.flood import BAR, NAMES, Flood, flood
 from bench.measure import compare
@@ -45,6 +46,16 @@ def beside_others(work: Flood, contestants: Contestants) -> Iterator[Row]:
         return Row(FIGURE, peer, "ns", measured, Goal("ratio", "≤", limit))
 
     yield row("(…) | cat", partial(work.run, f"{work.shell()} | cat >out"), 2.0)
+    sketched = shlex.join([sys.executable, sketch.__file__, *work.commands.values()])
+    run = partial(work.run, f"{sketched} | cat >out")
+    # What is left of the two in any Python: the row above can't be less than this one's share of it.
+    yield Row(FIGURE, "sketch", "ns", compare(ours, run, min(PAIRS, contestants.pairs)))
+    beside_plain = compare(
+        run,
+        partial(work.run, f"{work.shell()} | cat >out"),
+        min(PAIRS, contestants.pairs),
+    )
+    yield Row(f"{FIGURE} of the sketch", "(…) | cat", "ns", beside_plain)
     yield row("(…) | sed", partial(work.run, f"{work.shell()} | {SED} >out"), 0.9)
     if contestants.concurrently is None:
         print(" (no concurrently: see bench/README.md)", end="", file=sys.stderr)

@@ -55,7 +55,11 @@ def refusal(**given: Any) -> str:
 def test_a_plan_is_all_of_the_procfile_in_order(files: Files) -> None:
     directory = files({"Procfile": SHOP, ".env": "NAME=shop\n"})
     plan = project.load(options(formation="web=2"))
-    assert (plan.directory, plan.services[0].group, plan.services[0].file) == (str(directory), "shop", "Procfile")
+    assert (plan.directory, plan.services[0].group, plan.services[0].file) == (
+        str(directory),
+        "shop",
+        "Procfile",
+    )
     assert plan.notes == ()
     assert plan.problems == ()
     web, worker, clock = plan.templates
