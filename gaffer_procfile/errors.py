@@ -64,16 +64,18 @@ class FormationError(GafferError):
 
 
 class UnknownProcessError(GafferError):
-    """A name that no process has; `known` are those that they have.
+    """A name that no process has, or more than one; `known` are those that they have."""
 
-    `several` says which ones a name could mean that is too short.
-    """
-
-    def __init__(self, name: str, known: Collection[str], several: str | None = None) -> None:
-        hint = several or nearest(name, known)
+    def __init__(
+        self,
+        name: str,
+        known: Collection[str],
+        hint: str | None = None,
+        what: str = "unknown process",
+    ) -> None:
+        hint = hint or nearest(name, known)
         if hint is None and 0 < len(known) <= 8:
             hint = f"there is {', '.join(known)}"
-        what = "there are several processes" if several else "unknown process"
         super().__init__(f"{what} {name!r}", hint=hint)
 
 

@@ -47,13 +47,15 @@ class Names:
         if _GLOB_CHARACTERS & set(word):
             found = self._matching(word)
         elif ":" in word:
+            group = word.partition(":")[0]
+            if group not in self._groups:
+                raise UnknownProcessError(word, self.known(), f"there is no group {group!r} here")
             found = [word] if word in self._full else []
         else:
             found = self._short.get(word, [])
             if len(found) > 1:
-                raise UnknownProcessError(
-                    word, found, f"{' or '.join(found)}; '*:{word}' is all of them"
-                )
+                hint = f"{' or '.join(found)}; '*:{word}' is all of them"
+                raise UnknownProcessError(word, found, hint, "there are several processes")
             found = found or self._groups.get(word, [])
         if not found:
             raise UnknownProcessError(word, self.known())

@@ -78,9 +78,9 @@ class _Block:
             for entry in service.entries
             if entry.settings.port is not None
         }
-        config = service.location.config
-        if step is None and config is not None:
-            step = config.port_step
+        for config in (service.location.config, service.location.request.above):
+            if step is None and config is not None:
+                step = config.port_step
         self._step = formations.DEFAULT_STEP if step is None else step
         self._offsets = [
             index * self._step + number
@@ -112,6 +112,9 @@ def _wish(service: Service, given: str | None, *, is_first: bool) -> tuple[int |
         return formations.parse_port(given, "-p"), None
     if location.config is not None and location.config.port is not None:
         return location.config.port, None
+    above = location.request.above
+    if is_first and above is not None and above.port is not None:
+        return above.port, None
     variable = location.environment.get("PORT")
     # That of the environment is for the first one: it can't be everybody's.
     if (

@@ -147,7 +147,8 @@ def load(options: Options) -> Plan:
     _set_apart(found)
     members = Members(found)
     dependencies, problems = find_dependencies(members)
-    _raise_first(problems)
+    if options.selection.with_dependencies:
+        _raise_first(problems)
     counts = select(options.selection, members, dependencies)
 
     notes = [note for location in locations for note in location.notes]
@@ -260,13 +261,20 @@ def _templates(
 
 
 def _group_addresses(members: Members, first_ports: Mapping[str, int]) -> dict[str, Variable]:
-    """The variables by which all services find each other's processes: GAFFER_PORT_API_WEB."""
+    """The variables by which all services find each other's processes.
+
+    GAFFER_PORT_API_WEB, and GAFFER_PORT_WEB where there is only one.
+    """
     if len({service.group for service in members.services.values()}) < 2:
         return {}
     # The other way round, so that of two names with one variable the first has it.
+    ports = list(first_ports.items())[::-1]
+    addresses = {members.names.short(full): port for full, port in ports} | dict(ports)
     return {
-        (name := formations.port_variable(full)): Variable(name, str(port), environments.OURS)
-        for full, port in reversed(list(first_ports.items()))
+        (variable := formations.port_variable(name)): Variable(
+            variable, str(port), environments.OURS
+        )
+        for name, port in addresses.items()
     }
 
 

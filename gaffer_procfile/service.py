@@ -183,8 +183,11 @@ def locate(request: Request) -> Location:
     start = request.directory or os.path.dirname(path or "") or os.curdir
     config, config_file, problems = _read_config(start)
     env_files = _env_files(request, start, config)
-    environment, found = environments.load(env_files, request.environ, override=request.override)
-    problems += found
+    environment = environments.Environment(request.environ)
+    above = request.above
+    if above is not None and above.env:
+        problems += assign(environment, above.env, [(above, ("env",))], request.override)
+    problems += environments.extend(environment, env_files, override=request.override)
     if config is not None and config.env:
         problems += assign(environment, config.env, [(config, ("env",))], request.override)
 

@@ -250,6 +250,8 @@ def test_how_long_it_waits_between_looks(probe: Probe, expected: list[float]) ->
                 callback()
 
     class Attempt:
+        is_answered = False
+
         def __init__(self, *args: Any) -> None:
             self.start = lambda: args[3]("not yet")
 

@@ -96,7 +96,7 @@ def test_everybody_knows_where_all_are(files: Files) -> None:
         assert {name: template.environment[name] for name in of_all} == of_all
     assert web.environment["GAFFER_PORT_WEB"] == "5000"
     assert site.environment["GAFFER_PORT_WEB"] == "6000"
-    assert "GAFFER_PORT_WORKER" not in site.environment
+    assert site.environment["GAFFER_PORT_WORKER"] == "5100"  # there is only one
 
 
 def test_a_pattern_stands_for_the_directories_that_have_a_procfile(files: Files) -> None:
@@ -374,3 +374,23 @@ processes:
     assert web.ready.target == str(directory / "up")
     assert web.log == str(directory / "logs/web.log")
     assert (api.watch.paths, api.ready.target) == (("src",), "up")  # it runs there
+
+
+def test_the_top_file_says_where_all_ports_begin(files: Files) -> None:
+    files({**TWO, "gaffer.yaml": "groups: {api: api, site: site}\nport: 7000\nport_step: 10\n"})
+    assert ports(load()) == {"api:web": 7000, "api:worker": 7010, "site:web": 8000}
+    assert ports(load(port="4000"))["api:web"] == 4000
+
+
+def test_the_top_files_env_is_for_all_and_weaker_than_their_own(files: Files) -> None:
+    files({**TWO, "gaffer.yaml": "groups: {api: api, site: site}\nenv: {A: top, B: top}\n"})
+    web, _worker, site = load().templates
+    assert (web.environment["A"], web.environment["B"]) == ("api", "top")
+    assert (site.environment["A"], site.environment["B"]) == ("top", "top")
+    assert site.variables["A"].origin == "gaffer.yaml:2"
+
+
+def test_a_service_alone_without_what_it_depends_on(files: Files) -> None:
+    files({"gaffer.yaml": "processes: {web: {command: sh, depends_on: 'api:server'}}\n"})
+    assert "unknown process 'api:server' (there is no group 'api' here)" in refusal()
+    assert names(load(with_dependencies=False)) == ["shop:web"]

@@ -13,7 +13,7 @@ from ..output.source import Source
 from ..output.tail import Tail
 from ..output.writer import Writer
 from ..slots import BACKING_OFF, GAVE_UP, PENDING
-from .outcome import describe
+from .outcome import describe, shell_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -215,7 +215,8 @@ class ConsoleOutput:
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         name = self._display(event["name"], event["instance"])
         if not event["by_itself"]:
-            how = f" ({describe(event)})" if event["term_signal"] != signal.SIGTERM else ""
+            as_asked = event["term_signal"] == signal.SIGTERM or shell_status(event) == 0
+            how = "" if as_asked else f" ({describe(event)})"
             text = f"{name} stopped{how}"
         else:
             state = self._manager.get_process_state(event["name"])

@@ -40,6 +40,7 @@ class Readiness:
         self._sockets = NotifySockets()
         self._waiting: dict[int, _Waiting] = {}
         self._ready: set[int] = set()
+        self._all_told = False
 
     def environment(self, name: str) -> dict[str, str]:
         """What each process of a template needs; `{instance}` stands for its instance number."""
@@ -106,6 +107,14 @@ class Readiness:
         seconds = self._loop.time() - waiting.subject.started_at
         self._manager.report(id, "ready", seconds=seconds)
         self._say(f"{self._name(waiting)} is ready after {seconds:.1f} s")
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        """Say once that nobody is waited for any more, where that is several."""
+        wanted = sum(map(self._count, self._probes))
+        if not self._all_told and 1 < wanted <= len(self._ready):
+            self._all_told = True
+            self._say("all are ready")
 
     def _handle_timeout(self, id: int) -> None:
         waiting = self._waiting.pop(id, None)

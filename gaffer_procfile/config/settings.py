@@ -258,7 +258,10 @@ class Config(Settings):
         _ENVIRONMENT, "Variables for all; null unsets one.", default=None, unsaid="none"
     )
     env_files: tuple[str, ...] | None = setting(
-        PATHS, "Files of variables for all, the later wins.", default=None, unsaid=".env"
+        PATHS,
+        "Files of variables, the later wins; groups have their own.",
+        default=None,
+        unsaid=".env",
     )
     procfile: str | None = setting(PATH, "The Procfile.", default=None, unsaid="as gaffer finds it")
     watch_config: bool = setting(

@@ -16,7 +16,7 @@ from .figures import Figures, FiguresDocument
 from .openapi import document
 from .selection import Selection
 from .streams import OutputStream
-from .views import instance_view, process_view, settings_view, timestamp
+from .views import instance_view, process_view, settings_view, slots_of, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..process import Process
-    from ..slots import Slot
     from ..state import ProcessState
     from .handler import HttpHandler
     from .requests import Request
@@ -87,9 +86,10 @@ class Resources:
         views = []
         all_ready = True
         for state in self._states():
-            for slot in _slots(state):
+            for slot in slots_of(state):
                 view = instance_view(self._handler, state, slot)
-                if slot.state != STOPPED:
+                # Before its first start it waits for others, or for a request.
+                if slot.state != STOPPED and (state.active or not state.slots):
                     # What ended with success has done what it was there for.
                     is_well = slot.state == EXITED or slot.state == RUNNING
                     all_ready = all_ready and is_well and view["ready"] is not False
@@ -227,7 +227,7 @@ class Resources:
         views = [
             instance_view(self._handler, state, slot)
             for state in self._states()
-            for slot in _slots(state)
+            for slot in slots_of(state)
         ]
         return Answer.json({"instances": views})
 
@@ -331,10 +331,6 @@ class Resources:
         number = _signal_number(body["signal"])
         self._manager.send_signal(name_or_id, number, tree=body.get("tree", False))
         return Answer.json({"signalled": ids}, 202)
-
-
-def _slots(state: ProcessState) -> list[Slot]:
-    return sorted(state.slots.values(), key=lambda slot: slot.number)
 
 
 def _accepted() -> Answer:

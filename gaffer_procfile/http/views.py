@@ -7,6 +7,7 @@ import time
 from json.encoder import encode_basestring
 
 from ..output.redact import MASK, is_secret
+from ..slots import Slot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from ..apps.log_ring import LogBlock
     from ..manager import FlappingInfo
-    from ..slots import Slot
     from ..state import ProcessState
     from .handler import HttpHandler
 
@@ -55,10 +55,7 @@ def timestamp(seconds: float) -> str:
 
 def process_view(handler: HttpHandler, state: ProcessState) -> dict[str, Any]:
     """A template and its slots."""
-    instances = [
-        instance_view(handler, state, slot)
-        for slot in sorted(state.slots.values(), key=lambda slot: slot.number)
-    ]
+    instances = [instance_view(handler, state, slot) for slot in slots_of(state)]
     return {
         "name": state.name,
         "group": state.group,
@@ -97,6 +94,13 @@ def _flapping_view(flapping: FlappingInfo) -> dict[str, float]:
         "retry_in": flapping.retry_in,
         "max_retry": flapping.max_retry,
     }
+
+
+def slots_of(state: ProcessState) -> list[Slot]:
+    """The slots of a template; before it was started for the first time, those that it will have."""
+    if not state.slots:
+        return [Slot(number, None) for number in range(1, state.numprocesses + 1)]
+    return sorted(state.slots.values(), key=lambda slot: slot.number)
 
 
 def instance_view(handler: HttpHandler, state: ProcessState, slot: Slot) -> dict[str, Any]:

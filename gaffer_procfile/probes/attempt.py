@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FIRST_DELAY = 0.005  # seconds; many are ready in no time
 LONGEST_DELAY = 0.04  # so that readiness is seen within 50 ms
+LONGEST_ANSWERED_DELAY = 1.0  # seconds, while a server says that it isn't ready
 COMMAND_DELAYS = (0.05, 1.0)  # a command costs a process each time
 GROWTH = 1.5
 LONGEST_LOOK = 5.0  # seconds; a server that hasn't answered by then is asked again
@@ -26,6 +27,9 @@ class Attempt:
 
     Once, from the loop or from `start` itself, unless cancelled before.
     """
+
+    is_answered = False
+    """Whether somebody was there to say no."""
 
     def __init__(
         self,
@@ -115,10 +119,12 @@ class Polling:
             self._attempt = None
 
     def _handle_result(self, fault: str | None) -> None:
-        self._attempt = None
+        attempt, self._attempt = self._attempt, None
         if fault is None:
             self._on_ready()
             return
+        if attempt is not None and attempt.is_answered and self._probe.interval is None:
+            self._longest = LONGEST_ANSWERED_DELAY  # or the answers would fill the server's log
         self.fault = fault
         delay = self._delay
         self._delay = min(delay * GROWTH, self._longest)

@@ -18,7 +18,6 @@ REST = 0.5  # seconds for the body; its server may complain if nobody takes it
 class HttpAttempt(Attempt):
     _connecting: Connecting | None = None
     _socket: socket.socket | None = None
-    _is_answered = False
     _verdict: str | None = None  # once it is answered
 
     def start(self) -> None:
@@ -111,10 +110,10 @@ class HttpAttempt(Attempt):
     def _handle_response(self, status: int) -> None:
         wanted = self._probe.status
         is_wanted = 200 <= status < 400 if wanted is None else status == wanted
-        self._is_answered = True
+        self.is_answered = True
         self._verdict = None if is_wanted else f"{self._what} is answered with {status}"
         self._limit(REST, self._verdict)
 
     def _end(self, otherwise: str) -> None:
         """Nothing more comes: tell what its status said, or `otherwise` if there was none."""
-        self._tell(self._verdict if self._is_answered else otherwise)
+        self._tell(self._verdict if self.is_answered else otherwise)
