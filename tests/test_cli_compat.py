@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import gaffer_procfile
-from gaffer_procfile import cli
+from gaffer_procfile import guard
 from gaffer_procfile.cli import background, main, run, running
 from gaffer_procfile.cli.options import VERB_OPTIONS
 
@@ -158,7 +158,7 @@ def nothing_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(run, "_execute", execute)
     monkeypatch.setattr(running.Run, "run", lambda _self: 0)
     monkeypatch.setattr(background, "run", lambda _argv: 0)
-    monkeypatch.setattr(cli, "enter", lambda: None)  # or it would fork the test
+    monkeypatch.setattr(guard, "enter", lambda: None)  # or it would fork the test
     for name in ("PORT", "PROCFILE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from cli import MakeProject, Project, Running, wait_until
 from cli import project as project
@@ -28,11 +29,14 @@ def change_until(running: Running, made: Project, name: str, text: str, pattern:
     """Write the file, again and again until the change was seen: nobody tells when it would be."""
     found = re.compile(pattern)
     seen = len(running.text)
+    again = 0.0
 
     def is_seen() -> bool:
-        if not running.pending():
+        nonlocal again
+        if time.monotonic() > again:  # not all the time: it is acted upon when it is over
             made.write({name: text})
-        else:
+            again = time.monotonic() + 1
+        if running.pending():
             running.read_until(r"\n")
         return found.search(running.text, seen) is not None
 

@@ -296,7 +296,8 @@ def test_a_thousand_entries(project: MakeProject) -> None:
     assert result.status == 0, result
     started = set(re.findall(r"(p\d+\.1) started", result.stdout))
     assert started == {f"p{n}.1" for n in range(1000)}
-    assert result.stderr == ""
+    # Among so many ports there may be one that somebody has.
+    assert [line for line in result.stderr.splitlines() if "is in use" not in line] == []
 
 
 def test_an_entry_of_100_kb(project: MakeProject) -> None:
