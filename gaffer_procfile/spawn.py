@@ -17,7 +17,7 @@ NOT_FOUND = 127  # the exit statuses with which a shell says so
 NOT_EXECUTABLE = 126
 FIRST_EXTRA_FD = 3
 
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_VARIABLE = r"\$(?:\{(\w+)\}|(\w+))"
 _extra_fds_lock = Lock()
 
 
@@ -58,7 +58,7 @@ def _quote(words: Sequence[str]) -> str:
 
 def expand(word: str, env: Mapping[str, str]) -> str:
     """Replace `$NAME` and `${NAME}`; a name that `env` doesn't have stays as it is."""
-    return _VARIABLE.sub(lambda match: env.get(match[1] or match[2], match[0]), word)
+    return re.sub(_VARIABLE, lambda match: env.get(match[1] or match[2], match[0]), word)
 
 
 class Credentials:

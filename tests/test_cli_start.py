@@ -10,6 +10,8 @@ import pytest
 from cli import MakeProject, Result
 from cli import project as project
 
+from gaffer_procfile.cli import start
+
 # Prints what a test asks of a process's environment, in one line.
 REPORT = """\
 #!/bin/sh
@@ -328,3 +330,11 @@ def test_paths_of_options_start_from_the_project_or_from_here(
     )
     result = made.run("start", *BARE, "-d", "sub", "-f", "Procfile.x", "-e", "my.env")
     assert reports(result)["web.1"]["PLACE"] == "a", result
+
+
+@pytest.mark.parametrize("names", [[], ["web", "worker"]])
+def test_what_is_taken_for_a_command_line_without_options_is_what_a_parser_makes(
+    names: list[str],
+) -> None:
+    made = start.make_parser().parse_intermixed_args(names)
+    assert vars(start.parse(names)) == vars(made)

@@ -14,7 +14,7 @@ NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 
 # The program of a command that runs no other one, which the status then is about.
-_ONLY_PROGRAM = re.compile(r"\s*(?:exec\s+)?([\w./+-]+)(?:\s(?:[^;&|()`\n]|>&)*)?")
+_ONLY_PROGRAM = r"\s*(?:exec\s+)?([\w./+-]+)(?:\s(?:[^;&|()`\n]|>&)*)?"
 
 
 def shell_status(event: Mapping[str, Any]) -> int:
@@ -39,7 +39,7 @@ def describe(event: Mapping[str, Any], command: str = "") -> str:
     if event["term_signal"]:
         return f"killed by {signal_name(event['term_signal'])}"
     status = event["exit_status"]
-    program = _ONLY_PROGRAM.fullmatch(command)
+    program = re.fullmatch(_ONLY_PROGRAM, command)
     if status == NOT_FOUND and program:
         return f"exited with status {status} (command not found: {program[1]}?)"
     if status == NOT_EXECUTABLE and program:

@@ -26,6 +26,24 @@ class Option:
     def takes_value(self) -> bool:
         return self.settings.get("action", "store") in ("store", "append")
 
+    @property
+    def attribute(self) -> str:
+        """Where a parser puts its value: its first long name, unless something else was said."""
+        long = next((name for name in self.names if name.startswith("--")), self.names[0])
+        return str(self.settings.get("dest") or long.lstrip("-").replace("-", "_"))
+
+    @property
+    def default(self) -> bool | None:
+        """Its value where it isn't given."""
+        return False if self.settings.get("action") == "store_true" else None
+
+
+class Unsaid:
+    """The values of a command line without options: what a parser would make, without its import."""
+
+    def __init__(self, options: Iterable[Option], **given: object) -> None:
+        vars(self).update({option.attribute: option.default for option in options}, **given)
+
 
 COMMON = (
     Option(

@@ -8,8 +8,7 @@ from ..apps.exit_policy import FIRST, ExitPolicy
 from ..errors import UsageError
 from ..project import load
 from .foreman_file import apply_defaults
-from .options import COMMON, OUTPUT, PORTS, SERVING, START, seconds, split_names
-from .parser import parser
+from .options import COMMON, OUTPUT, PORTS, SERVING, START, Unsaid, seconds, split_names
 from .project import project_options
 from .running import Run
 from .serving import Serving, refuse_twins
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from ..guard import Guarded
     from ..manager import App
     from ..plan import Plan
+    from .parser import Parser
+
+OPTIONS = (*START, *COMMON, *PORTS, *OUTPUT, *SERVING)
 
 DESCRIPTION = """\
 Run the processes of the Procfile, or those that are named, and show what they write.
@@ -91,9 +93,23 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
 
 def parse(argv: Sequence[str]) -> Namespace:
     """The options of `gaffer start`, with those of .foreman. Raises UsageError."""
+    # The usual `gaffer start` needs no parser, and its import is a tenth of a start.
+    args: Namespace = Unsaid(OPTIONS, names=list(argv))  # type: ignore[assignment]
+    if any(word.startswith("-") for word in argv):
+        args = make_parser().parse_intermixed_args(argv)
+    apply_defaults(args)
+    if args.exit_on and args.exit_policy:
+        raise UsageError("--exit-on is a policy of its own, it can't be with --exit-policy")
+    _stop_timeout(args)
+    return args
+
+
+def make_parser() -> Parser:
+    from .parser import parser
+
     made = parser(
         "start",
-        (*START, *COMMON, *PORTS, *OUTPUT, *SERVING),
+        OPTIONS,
         usage="[OPTIONS] [NAME ...]",
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -101,12 +117,7 @@ def parse(argv: Sequence[str]) -> Namespace:
     made.add_argument(
         "names", metavar="NAME", nargs="*", help="the processes to run (default: all)"
     )
-    args = made.parse_intermixed_args(argv)
-    apply_defaults(args)
-    if args.exit_on and args.exit_policy:
-        raise UsageError("--exit-on is a policy of its own, it can't be with --exit-policy")
-    _stop_timeout(args)
-    return args
+    return made
 
 
 def prepare(args: Namespace, *, is_told: bool = False) -> Plan:
