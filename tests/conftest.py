@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -305,6 +306,30 @@ def zombies() -> list[int]:
         return [row.pid for row in rows if row is not None and row.has_ended]
     children = psutil.Process().children()
     return [child.pid for child in children if child.status() == psutil.STATUS_ZOMBIE]
+
+
+# Modules in which neither a process nor a loop runs: they say the same on every loop.
+LOOPLESS = frozenset(
+    f"test_{name}.py"
+    for name in (
+        "ansi ci_kept ci_reports ci_workflow cli_views_of_runs commands config config_files "
+        "config_libyaml config_nodes config_schema environment formation http_docs http_log_ring "
+        "json_lines lines log_directory names prefix procfile recipes redact restart screen "
+        "services simulation slots tail watch_selection"
+    ).split()
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--loops", action="store_true", help="leave out what is the same on every loop"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if config.getoption("--loops") and collection_path.name in LOOPLESS:
+        return True
+    return None
 
 
 def pytest_configure() -> None:
