@@ -36,7 +36,7 @@ setup(
     packages=find_packages(include=["gaffer_procfile", "gaffer_procfile.*"]),
     package_data={
         "gaffer_procfile": ["py.typed", "pyuv_compat.h"],
-        "gaffer_procfile.http": ["page/*", "page/static/*", "page/static/*/*"],
+        "gaffer_procfile.http": ["page/*.html", "page/static/*"],
     },
     zip_safe=False,
     python_requires=">=3.10",
@@ -52,6 +52,8 @@ setup(
     extras_require={
         # Needs a C compiler and pyuv_compat.h: see docs/pyuv.md.
         "pyuv": ["pyuv==1.4.0"],
+        # The web page's tests; the browser is the system's.
+        "page": ["playwright==1.65.2", "axe-playwright-python==0.1.8"],
         "test": [
             "pytest>=8",
             "pytest-xdist>=3.5",

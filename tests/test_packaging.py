@@ -59,3 +59,8 @@ def test_the_header_for_pyuv_is_where_the_documented_command_looks() -> None:
     ).stdout.strip()
 
     assert "#define PyEval_InitThreads" in Path(where, "pyuv_compat.h").read_text(encoding="utf-8")
+
+
+def test_the_web_page_and_what_else_is_no_module_are_in_the_package() -> None:
+    for name in ("pyuv_compat.h", "http/page/index.html", "http/page/static/main.js"):
+        assert (INSTALLED / name).exists(), name
