@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench import (
     crowd,
+    fuzz,
     http,
     idle,
     latency,
@@ -42,6 +43,7 @@ FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
     "readiness": readiness.rows,
     "verbs": verbs.rows,
     "http": http.rows,
+    "fuzz": fuzz.rows,
 }
 
 
@@ -51,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=int, default=21, help="measurements of each (21)")
     parser.add_argument("--rounds", type=int, default=60, help="of killing gaffer (60)")
     parser.add_argument("--seconds", type=float, default=10.0, help="of idling (10)")
+    parser.add_argument("--requests", type=int, default=100_000, help="of fuzzing (100000)")
     parser.add_argument("--gaffer", help="another gaffer, say that of an older checkout's venv")
     return parser
 
@@ -68,8 +71,8 @@ def main() -> int:
     families = arguments.family or list(FAMILIES)
     if unknown := set(families) - set(FAMILIES):
         parser().error(f"no such family: {', '.join(sorted(unknown))}")
-    if min(arguments.pairs, arguments.rounds) < 1:
-        parser().error("--pairs and --rounds: at least 1")
+    if min(arguments.pairs, arguments.rounds, arguments.requests) < 1:
+        parser().error("--pairs, --rounds and --requests: at least 1")
     try:
         contestants = Contestants(
             gaffer=shlex.split(arguments.gaffer) if arguments.gaffer else installed("gaffer"),
@@ -78,6 +81,7 @@ def main() -> int:
             pairs=arguments.pairs,
             rounds=arguments.rounds,
             seconds=arguments.seconds,
+            requests=arguments.requests,
         )
         compile_all()
         adopt_orphans()

@@ -16,7 +16,7 @@ from bench.measure import BenchError
 @dataclass(frozen=True)
 class Contestants:
     """Commands, each without its arguments, and how much to measure: pairs of each figure, rounds
-    of killing, seconds of idling.
+    of killing, seconds of idling, fuzzed requests.
 
     `concurrently` is None where it isn't installed: it comes from another registry.
     """
@@ -27,6 +27,7 @@ class Contestants:
     pairs: int
     rounds: int
     seconds: float
+    requests: int
 
 
 def installed(name: str) -> list[str]:

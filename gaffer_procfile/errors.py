@@ -63,6 +63,9 @@ class FormationError(GafferError):
     """A formation or a port assignment that can't be carried out."""
 
 
+SEVERAL = "there are several processes"
+
+
 class UnknownProcessError(GafferError):
     """A name that no process has, or more than one; `known` are those that they have."""
 

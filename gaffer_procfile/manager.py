@@ -281,7 +281,7 @@ class Manager:
             self._publish("create", name)
             if start:
                 self._publish("start", name)
-                self._supervisor.manage(state)
+                self._supervisor.manage(state, at_once=True)
 
     def update_process(self, name: str, cmd: str, *, start: bool = True, **settings: Any) -> None:
         """Stop a template's processes, and start new ones with this command and these settings."""
@@ -401,7 +401,10 @@ class Manager:
         return self._state(name_or_id)
 
     def ttin(self, name: str, i: int = 1) -> int:
-        """Run `i` processes more of a template; how many there should be now."""
+        """Run `i` processes more of a template; how many there should be now.
+
+        Many of them are started over some turns of the loop.
+        """
         with self._lock:
             state = self._state(name)
             wanted = state.ttin(i)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import UnknownProcessError
+from .errors import SEVERAL, UnknownProcessError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Names:
             found = self._short.get(word, [])
             if len(found) > 1:
                 hint = f"{' or '.join(found)}; '*:{word}' is all of them"
-                raise UnknownProcessError(word, found, hint, "there are several processes")
+                raise UnknownProcessError(word, found, hint, SEVERAL)
             found = found or self._groups.get(word, [])
         if not found:
             raise UnknownProcessError(word, self.known())

@@ -57,16 +57,28 @@ MOVES: dict[tuple[str, str], tuple[str | None, ...]] = {
 class Slot:
     """The place of one process of a template.
 
-    `process` is there until nothing is left of it. `then` is the state that follows STOPPING.
+    `process` is there until nothing is left of it. `then` is the state that follows STOPPING. `end`
+    is how its last process has ended: exit status, signal, and why if it couldn't be executed.
     """
 
-    __slots__ = ("delay", "history", "number", "process", "started_at", "state", "then", "timer")
+    __slots__ = (
+        "delay",
+        "end",
+        "history",
+        "number",
+        "process",
+        "started_at",
+        "state",
+        "then",
+        "timer",
+    )
 
     def __init__(self, number: int, history: RestartHistory | None) -> None:
         self.number = number
         self.state = PENDING
         self.then = PENDING
         self.process: Process | None = None
+        self.end: tuple[int | None, int | None, str | None] = (None, None, None)
         self.started_at = 0.0
         self.delay = 0.0  # seconds of BACKING_OFF
         self.timer: Cancellable | None = None  # of BACKING_OFF

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 UNSTARTABLE_DELAY = 1.0  # seconds
+AT_ONCE = 4  # of one template, in one turn of the loop: hundreds would hold up everything else
 
 
 class Supervisor:
@@ -51,6 +52,7 @@ class Supervisor:
         self._publish = publish
         self._on_gone = on_gone
         self._next_id = next_id
+        self._due: dict[ProcessState, int] = {}  # how many were to be started in this turn
         self._tracker = ProcessTracker(loop, self._handle_kill)
         self._leaving: dict[str, list[ProcessState]] = {}  # removed, and not gone yet, by name
         self._successors: dict[str, ProcessState] = {}  # what waits until those are
@@ -73,8 +75,8 @@ class Supervisor:
                 self._leave(state, slot, slots.PENDING)
         self.manage(state)
 
-    def manage(self, state: ProcessState) -> None:
-        """Start what is missing, stop what is too much."""
+    def manage(self, state: ProcessState, *, at_once: bool = False) -> None:
+        """Start what is missing, stop what is too much. Many are started over some turns of the loop."""
         if state.stopped or self.stopping:
             return
         if state.name in self._leaving and state not in self._leaving[state.name]:
@@ -83,7 +85,8 @@ class Supervisor:
         for number in range(1, state.numprocesses + 1):
             slot = state.slot(number)
             if slot.state == slots.PENDING:
-                self._spawn(state, slot)
+                if at_once or self._may_start(state):
+                    self._spawn(state, slot)
             elif slot.state == slots.STOPPING and slot.then == slots.REMOVED:
                 slot.then = slots.PENDING  # it was too much for a moment only
         for slot in sorted(state.slots.values(), key=lambda slot: slot.number, reverse=True):
@@ -185,6 +188,20 @@ class Supervisor:
 
     # ---- how it does it
 
+    def _may_start(self, state: ProcessState) -> bool:
+        """Whether one more of a template is started in this turn of the loop, or in a later one."""
+        if state.numprocesses <= AT_ONCE:
+            return True
+        count = self._due[state] = self._due.get(state, 0) + 1
+        if count == 1:
+            self._loop.call_soon_threadsafe(self._handle_turn, state)
+        return count <= AT_ONCE
+
+    def _handle_turn(self, state: ProcessState) -> None:
+        with self._lock:
+            if self._due.pop(state) > AT_ONCE:
+                self.manage(state)
+
     def _spawn(self, state: ProcessState, slot: Slot) -> None:
         slot.move(slots.STARTING)
         slot.started_at = self._loop.time()
@@ -278,9 +295,9 @@ class Supervisor:
         with self._lock:
             process = slot.process
             assert process is not None
+            slot.end = (exit_status, term_signal, process.reason)
             self._forget(state, process)
-            by_itself = slot.state in (slots.STARTING, slots.RUNNING)
-            flaps = False
+            by_itself, flaps = slot.state in (slots.STARTING, slots.RUNNING), False
             if not by_itself:
                 slot.move(slots.STOPPING, "exit")
             elif process.detach or not is_restarted(state.restart, exit_status, term_signal):

@@ -44,7 +44,7 @@ def _read_pipe(fd: int) -> bytes:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     chunks: list[bytes] = []
-    has_writer = False
+    has_writer = has_waited = False
     while True:
         try:
             chunk = os.read(fd, CHUNK)
@@ -56,7 +56,10 @@ def _read_pipe(fd: int) -> bytes:
             chunks.append(chunk)
         elif chunks or has_writer:
             return b"".join(chunks)
-        elif not poll.poll(PATIENCE * 1000):  # a shell opens a pipe a moment after it was named
+        elif has_waited:
             raise OSError(errno.EPIPE, "a pipe, and nobody writes to it")
         else:
-            has_writer = True
+            # A shell opens a pipe a moment after it was named. Of a writer that says nothing yet
+            # only the next read tells.
+            has_writer = bool(poll.poll(PATIENCE * 1000))
+            has_waited = True

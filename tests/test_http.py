@@ -20,6 +20,8 @@ from http_client import serve_once as serve_once
 from gaffer_procfile.http.limits import Limits
 from gaffer_procfile.http.resources import Resources
 from gaffer_procfile.http.routes import ROUTES
+from gaffer_procfile.http.views import instance_view
+from gaffer_procfile.slots import Slot
 
 Serve = Callable[..., Served]
 
@@ -117,6 +119,25 @@ def test_processes_are_stopped_started_and_restarted(serve: Serve) -> None:
     assert served.ask("DELETE", "/groups/api").status == 202
     assert served.get("/groups") == {"groups": []}
     served.driver.run_until(lambda: not served.manager.running)
+
+
+def test_how_it_ended_is_told_as_soon_as_that_it_has(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event of an end is heard a turn after the state has changed."""
+    served = serve()
+    seen: list[tuple[str, int | None, int | None]] = []
+    move = Slot.move
+
+    def look(slot: Slot, to: str, event: str | None = None) -> None:
+        move(slot, to, event)
+        view = instance_view(served.handler, served.manager.processes["web"], slot)
+        seen.append((view["state"], view["exit_status"], view["term_signal"]))
+
+    monkeypatch.setattr(Slot, "move", look)
+    served.driver.sh("web", "exit 3", restart="never")
+    served.driver.run_until_event("exit")
+    assert seen[-1] == ("failed", 3, 0)
 
 
 def test_processes_are_scaled(serve: Serve) -> None:

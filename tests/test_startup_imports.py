@@ -25,9 +25,9 @@ from gaffer_procfile.cli import main
 main(sys.argv[1:])
 """
 FORBIDDEN = """
-    argparse asyncio bz2 colorama ctypes dataclasses difflib dotenv email gettext h11 importlib.metadata inspect json
-    logging lzma pathlib platform psutil pyuv random shutil socket ssl tempfile tokenize
-    traceback typing urllib uuid yaml
+    argparse asyncio bz2 colorama ctypes dataclasses difflib dotenv email gettext h11
+    importlib.metadata inspect json logging lzma pathlib platform psutil pyuv random shutil socket
+    ssl tempfile tokenize traceback typing urllib uuid yaml
 """.split()
 
 

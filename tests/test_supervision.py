@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from conftest import Event, ManagerDriver, is_alive, session_members
 
 from gaffer_procfile import system
 from gaffer_procfile.state import FlappingInfo
+from gaffer_procfile.supervisor import AT_ONCE
 
 SLEEP = "exec sleep 60"
 STUBBORN = "trap '' TERM; echo ready; while :; do sleep 0.02; done"
@@ -181,6 +183,38 @@ def test_the_lowest_free_slot_is_taken_and_the_highest_given_up(driver: ManagerD
     assert slots(driver, "web") == []
     assert driver.manager.ttin("web") == 1
     assert slots(driver, "web") == [1]
+
+
+def test_many_are_started_over_some_turns(driver: ManagerDriver) -> None:
+    driver.sh("web", SLEEP)
+    driver.run_until_event("spawn")
+    counts = [1 + AT_ONCE]
+
+    def look() -> None:
+        counts.append(len(driver.manager.running))
+        if counts[-1] < 30:
+            driver.loop.call_soon(look)
+
+    driver.manager.ttin("web", 29)
+    assert len(driver.manager.running) == 1 + AT_ONCE
+    driver.loop.call_soon(look)
+    driver.run_until(lambda: counts[-1] == 30)
+    assert max(more - before for before, more in itertools.pairwise(counts)) <= AT_ONCE
+    assert slots(driver, "web") == list(range(1, 31))
+
+
+@pytest.mark.parametrize("by", ["stop_process", "remove_process", "ttou"])
+def test_what_was_to_be_started_later_may_be_called_off(driver: ManagerDriver, by: str) -> None:
+    driver.sh("web", SLEEP)
+    driver.run_until_event("spawn")
+    driver.manager.ttin("web", 29)
+    wanted = ("web", 29) if by == "ttou" else ("web",)
+    getattr(driver.manager, by)(*wanted)
+    left = 1 if by == "ttou" else 0
+    driver.run_until(lambda: len(driver.of("exit")) == 1 + AT_ONCE - left)
+    driver.run_for(0.05)
+    assert len(driver.of("spawn")) == 1 + AT_ONCE
+    assert len(driver.manager.running) == left
 
 
 def test_each_instance_has_its_port_and_environment(driver: ManagerDriver) -> None:

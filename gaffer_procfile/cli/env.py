@@ -6,7 +6,7 @@ import os
 import re
 
 from ..environment import INHERITED, OURS, Environment, Variable
-from ..errors import FormationError, UnknownProcessError, UsageError
+from ..errors import SEVERAL, FormationError, UnknownProcessError, UsageError
 from ..origins import origin_for_all, origin_of
 from ..output.redact import MASK, Redactor, is_secret, secrets
 from ..project import load
@@ -113,7 +113,8 @@ def _find(args: Namespace) -> _Found:
         return _of_service(service)
     wanted = plan.names.find(word)
     if len(wanted) > 1:
-        raise UnknownProcessError(args.name, [], " or ".join(map(plan.names.short, wanted)))
+        hint = " or ".join(map(plan.names.short, wanted))
+        raise UnknownProcessError(args.name, [], hint, SEVERAL)
     [template] = [template for template in plan.templates if template.full_name in wanted]
     return _of_instance(plan, template, 1 if instance is None else instance)
 

@@ -10,8 +10,7 @@ from datetime import datetime
 from ..output.prefix import Clock, Prefixes, palette
 from ..output.screen import Screen
 from ..output.source import Source
-from .streams import STDOUT, show
-from .verb import wants_colour
+from .streams import STDOUT, show, wants_colour
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

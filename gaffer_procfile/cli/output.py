@@ -9,7 +9,7 @@ from ..errors import UsageError, nearest
 from ..output.prefix import Clock, Prefixes, check_template, palette
 from ..output.screen import Screen
 from .options import is_whole_number, split_names, whole_number
-from .streams import STDOUT, complain
+from .streams import STDOUT, complain, wants_colour
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,14 +193,3 @@ def find_secrets(args: Namespace, plan: Plan) -> Sequence[bytes]:
         named = {name: environment[name].value for name in also if name in environment}
         found.update(dict.fromkeys(secrets({**environment.from_files(), **named}, also)))
     return sorted(found, key=lambda value: (-len(value), value))
-
-
-def wants_colour(choice: str | None) -> bool:
-    if choice in ("always", "never"):
-        return choice == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    forced = os.environ.get("FORCE_COLOR")
-    if forced:
-        return forced != "0"
-    return os.isatty(STDOUT) and os.environ.get("TERM") != "dumb"

@@ -7,9 +7,9 @@ import os
 from ..client import Follower, Gone, Stream
 from .options import Option
 from .remote import choose, find_remotes
-from .streams import STDOUT, printable, show
+from .streams import STDOUT, printable, show, wants_colour
 from .table import GREEN, RED, YELLOW, Cell, Column, table
-from .verb import COLOUR, CONTROL, add_names, show_json, verb_parser, wants_colour
+from .verb import COLOUR, CONTROL, add_names, show_json, verb_parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -54,6 +54,18 @@ def complain(text: str) -> None:
         pass  # nobody is left to tell
 
 
+def wants_colour(choice: str | None) -> bool:
+    """Whether stdout gets colours: as asked for, as the environment says, or if it is a terminal."""
+    if choice in ("always", "never"):
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR")
+    if forced:
+        return forced != "0"
+    return os.isatty(STDOUT) and os.environ.get("TERM") != "dumb"
+
+
 def printable(text: str) -> str:
     """`text` in one line that does nothing to a terminal."""
     if text.isprintable():

@@ -18,11 +18,11 @@ from ..errors import GafferError, UsageError, unreadable
 from ..project import load
 from .foreman_file import apply_defaults
 from .options import COMMON, OUTPUT, PORTS, START, TEST, duration, split_at_word, split_names
-from .output import make_prefixes, wants_colour
+from .output import make_prefixes
 from .parser import parser
 from .project import project_options
 from .running import STOP_TIMEOUT, Run
-from .streams import STDOUT, complain
+from .streams import STDOUT, complain, wants_colour
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import os
 from ..errors import UsageError
 from .options import Option
 from .parser import parser
-from .streams import STDOUT, show
+from .streams import show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,15 +88,3 @@ def show_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False)
     # Half a surrogate pair stands for a byte that isn't text: JSON has an escape for it.
     show(text.encode("utf-8", "backslashreplace").decode() + "\n")
-
-
-def wants_colour(choice: str | None) -> bool:
-    """Whether stdout gets colours: as asked for, as the environment says, or if it is a terminal."""
-    if choice in ("always", "never"):
-        return choice == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    forced = os.environ.get("FORCE_COLOR")
-    if forced:
-        return forced != "0"
-    return os.isatty(STDOUT) and os.environ.get("TERM") != "dumb"

@@ -18,14 +18,11 @@ EVENTS = 2000  # what is kept
 class Past:
     """What is known of one slot that the slot itself doesn't say. Times are seconds since the epoch."""
 
-    __slots__ = ("exit_status", "reason", "since", "starts", "term_signal")
+    __slots__ = ("since", "starts")
 
     def __init__(self) -> None:
         self.starts = 0
         self.since: float | None = None
-        self.exit_status: int | None = None
-        self.term_signal: int | None = None
-        self.reason: str | None = None
 
 
 class Record:
@@ -59,9 +56,6 @@ class Record:
         elif evtype == "exit":
             past = self._pasts.setdefault((event["name"], event["instance"]), Past())
             past.since = None
-            past.exit_status = event["exit_status"]
-            past.term_signal = event["term_signal"]
-            past.reason = event.get("reason")
             self._ready.pop(event["pid"], None)
         elif evtype in ("ready", "not_ready"):
             self._ready[event["pid"]] = evtype == "ready"

@@ -147,9 +147,9 @@ class Resources:
         name, cmd = body["name"], body["cmd"]
         if self._manager.get_process_state(name) is not None:
             raise Problem(409, f"there is a process {name!r} already")
-        _valid(
-            lambda: self._manager.add_process(name, cmd, start=body.get("start", True), **settings)
-        )
+        _valid(lambda: self._manager.add_process(name, cmd, start=False, **settings))
+        if body.get("start", True):
+            self._manager.start_process(name)  # which doesn't start hundreds in one turn
         return Answer.json(process_view(self._handler, self._state(name)), 201)
 
     def get_process(self, request: Request, _parameters: Parameters, _body: Any) -> Answer:

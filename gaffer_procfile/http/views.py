@@ -108,6 +108,7 @@ def instance_view(handler: HttpHandler, state: ProcessState, slot: Slot) -> dict
     process = slot.process if slot.process is not None and slot.process.active else None
     past = handler.record.past(state.name, slot.number)
     since = past.since if process is not None else None
+    exit_status, term_signal, reason = slot.end
     return {
         "name": state.name,
         "process": handler.display(state.name, slot.number),
@@ -120,9 +121,9 @@ def instance_view(handler: HttpHandler, state: ProcessState, slot: Slot) -> dict
         "since": None if since is None else timestamp(since),
         "uptime": None if since is None else max(0.0, round(time.time() - since, 3)),
         "restarts": max(0, past.starts - 1),
-        "exit_status": past.exit_status,
-        "term_signal": past.term_signal,
-        "reason": past.reason,
+        "exit_status": exit_status,
+        "term_signal": term_signal,
+        "reason": reason,
         "streams": [] if process is None else list(process.redirect_output),
         "input": process is not None and process.redirect_input,
         "terminal": bool(state.settings.get("pty") or state.settings.get("tty")),
