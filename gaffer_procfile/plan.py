@@ -158,7 +158,7 @@ class Plan:
     @property
     def files(self) -> list[str]:
         """What it was made from, and what would change it if it were there."""
-        return [file for service in self.services for file in service.location.files]
+        return [file for service in self.services for file in service.files]
 
     @property
     def watches_its_files(self) -> bool:

@@ -81,8 +81,8 @@ def test_a_filter_hides_the_others_for_a_while(project: MakeProject) -> None:
 def test_attach_answers_a_prompt(project: MakeProject) -> None:
     made = project(
         {
-            "Procfile": "repl: echo repl up; printf 'name? '; read name; echo hello $name; "
-            "exec sleep 100\n",
+            "Procfile": "repl: echo repl up; printf 'name? '; "
+            "while read name; do echo hello $name; done\n",
         }
     )
     running = start(made)
@@ -92,10 +92,48 @@ def test_attach_answers_a_prompt(project: MakeProject) -> None:
     running.read_until(r"name\? ")
     running.send(b"Bob\n")
     running.read_until(r"hello Bob")
+    running.send(b"\x1a")  # Ctrl-Z halts nobody: no shell could wake it
+    running.send(b"Eve\n")
+    running.read_until(r"hello Eve")
     running.send(b"\x03")  # it detaches, and ends nothing
     running.read_until(r"what the others wrote meanwhile")
     running.send(b"s")
     running.read_until(r"repl\.1 +running")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
+def test_attach_to_one_of_several(project: MakeProject) -> None:
+    made = project({"Procfile": "repl: echo repl up; while read x; do echo $PS has $x; done\n"})
+    running = start(made, "-c", "repl=2")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    running.send(b"a")
+    running.read_until(r"attach to: 1 repl\.1, 2 repl\.2")
+    running.send(b"2")
+    running.read_until(r"Ctrl-C detaches")
+    running.send(b"Bob\n")
+    running.read_until(r"repl\.2 has Bob")
+    running.send(b"\x03")
+    running.read_until(r"what the others wrote meanwhile")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
+def test_more_processes_than_keys(project: MakeProject) -> None:
+    lines = [f"w{number}: exec sleep 100\n" for number in range(1, 37)]
+    made = project({"Procfile": "".join(lines) + "worker: echo worker up; exec sleep 100\n"})
+    running = start(made)
+    running.send(b"r")
+    running.read_until(r"z w35, \+ more, 0 all")
+    running.send(b"+")
+    running.read_until(r"restart: 1 w36, 2 worker, \+ more, 0 all")
+    running.send(b"3")
+    running.read_until(r"'3' is none of these")
+    running.send(b"r++")
+    running.read_until(r"restart: 1 w1, ")
+    running.send(b"+2")
+    running.read_until(r"worker\.1 stopped")
+    running.read_until(r"worker up")
     running.send(b"q")
     assert running.wait() == 0
 

@@ -184,3 +184,17 @@ def test_a_reader_reads_or_is_told(
     for block, known in cursor.take():
         seen += block.count - known
     assert seen + cursor.skipped == len(everything.lines(name))
+
+
+def test_what_a_chatty_one_lost_behind_a_quiet_ones_line_is_counted() -> None:
+    ring = LogRing(size=20_000)
+    for name, id in (("quiet", 1), ("chatty", 2)):
+        event = {"name": name, "instance": 1, "pid": id, "os_pid": id}
+        ring.add_streams(event, ["out"])
+    ring.handle_output("out", {"pid": 1, "data": b"one\n"})
+    for number in range(10_000):
+        ring.handle_output("out", {"pid": 2, "data": b"%07d\n" % number})
+    cursor = ring.open(1, None)
+    read = sum(block.count - known for block, known in cursor.take())
+    assert read < 1_000
+    assert abs(read + cursor.skipped - 10_001) < 200

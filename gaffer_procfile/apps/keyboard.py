@@ -90,8 +90,10 @@ class Keyboard:
         own_group: dict[str, Any] = (
             {"process_group": 0} if sys.version_info >= (3, 11) else {"preexec_fn": os.setpgrp}
         )
+        # No shell looks after it: halted by Ctrl-Z it would keep the terminal, and nobody could wake it.
+        unhalted = ["/bin/sh", "-c", 'trap "" TSTP; exec "$@"', "sh", *command]
         popen = subprocess.Popen(
-            command, stdin=self._fd, stdout=self._fd, stderr=self._fd, **own_group
+            unhalted, stdin=self._fd, stdout=self._fd, stderr=self._fd, **own_group
         )
         self._set_foreground(popen.pid)
 

@@ -34,14 +34,56 @@ HELP = (
 )
 CHOICES = "123456789abcdefghijklmnopqrstuvwxyz"
 ALL = "0"
+MORE = "+"
 ESCAPE = "\x1b"
+
+
+class _Question:
+    """Which one of some, each a name to show and what it stands for."""
+
+    def __init__(
+        self,
+        what: str,
+        entries: Sequence[tuple[str, str]],
+        then: Callable[[str | None], object],
+        with_all: bool,
+    ) -> None:
+        self.then = then
+        self.with_all = with_all
+        self._what = what
+        self._entries = entries
+        self._first = 0  # of those that are shown: there are more processes than keys
+
+    def text(self) -> str:
+        shown = [f"{key} {label}" for key, (label, _value) in self._shown()]
+        if len(self._entries) > len(CHOICES):
+            shown.append(f"{MORE} more")
+        if self.with_all:
+            shown.append(f"{ALL} all")
+        return f"{self._what}: {', '.join(shown)}"
+
+    def turn(self) -> bool:
+        """Go on to those that weren't shown; False if all were."""
+        if len(self._entries) <= len(CHOICES):
+            return False
+        self._first += len(CHOICES)
+        if self._first >= len(self._entries):
+            self._first = 0
+        return True
+
+    def answer(self, key: str) -> str | None:
+        """What a key stands for, None if for nothing."""
+        return next((value for each, (_label, value) in self._shown() if each == key), None)
+
+    def _shown(self) -> list[tuple[str, tuple[str, str]]]:
+        return list(zip(CHOICES, self._entries[self._first :], strict=False))
 
 
 class Keys:
     """Hears keys from the terminal at `path`, and answers through `console`.
 
     `short` turns a template's name into what a person sees. `attach(name)` is the command that
-    attaches to a process; without it there is no such key.
+    attaches to the process of this name, `web.2`.
     """
 
     def __init__(
@@ -56,7 +98,7 @@ class Keys:
         self._short = short
         self._attach = attach
         self._keyboard: Keyboard | None = None
-        self._choosing: tuple[Callable[[str | None], object], list[str], bool] | None = None
+        self._question: _Question | None = None
         self._shown: str | None = None
         self._started: dict[int, float] = {}
 
@@ -92,17 +134,16 @@ class Keys:
     # ---- keys
 
     def _handle_key(self, key: str) -> None:
-        if self._choosing is not None:
-            self._handle_choice(key)
-            return
-        if key == "r":
-            self._choose("restart", self._restart)
+        if self._question is not None:
+            self._handle_answer(self._question, key)
+        elif key == "r":
+            self._ask("restart", self._templates(), self._restart, with_all=True)
         elif key == "s":
             self._show_status()
         elif key == "f":
-            self._choose("show only", self._filter)
+            self._ask("show only", self._templates(), self._filter, with_all=True)
         elif key == "a":
-            self._choose("attach to", self._attach_to, with_all=False)
+            self._ask("attach to", self._running(), self._attach_to)
         elif key in ("h", "?"):
             for line in HELP:
                 self._console.say(line)
@@ -110,28 +151,42 @@ class Keys:
             self._console.say("q: stopping")
             self._manager.stop()
 
-    def _choose(
-        self, what: str, then: Callable[[str | None], object], *, with_all: bool = True
+    def _templates(self) -> list[tuple[str, str]]:
+        return [(self._short(name), name) for name in self._manager.processes]
+
+    def _running(self) -> list[tuple[str, str]]:
+        return [
+            (f"{self._short(name)}.{number}", f"{name}.{number}")
+            for name, state in self._manager.processes.items()
+            for number in sorted(process.instance for process in state.list_processes())
+        ]
+
+    def _ask(
+        self,
+        what: str,
+        entries: Sequence[tuple[str, str]],
+        then: Callable[[str | None], object],
+        *,
+        with_all: bool = False,
     ) -> None:
         """Ask which one, and call `then` with it, or with None for all. One is no question."""
-        names = list(self._manager.processes)[: len(CHOICES)]
-        if len(names) == 1:
-            then(names[0])
-            return
-        choices = [f"{key} {self._short(name)}" for key, name in zip(CHOICES, names, strict=False)]
-        if with_all:
-            choices.append(f"{ALL} all")
-        self._choosing = then, names, with_all
-        self._console.say(f"{what}: {', '.join(choices)}")
+        if not entries:
+            self._console.say(f"{what}: nothing is there")
+        elif len(entries) == 1:
+            then(entries[0][1])
+        else:
+            self._question = _Question(what, entries, then, with_all)
+            self._console.say(self._question.text())
 
-    def _handle_choice(self, key: str) -> None:
-        assert self._choosing is not None
-        then, names, with_all = self._choosing
-        self._choosing = None
-        if key == ALL and with_all:
-            then(None)
-        elif key in CHOICES and CHOICES.index(key) < len(names):
-            then(names[CHOICES.index(key)])
+    def _handle_answer(self, question: _Question, key: str) -> None:
+        if key == MORE and question.turn():
+            self._console.say(question.text())
+            return
+        self._question = None
+        if key == ALL and question.with_all:
+            question.then(None)
+        elif (answer := question.answer(key)) is not None:
+            question.then(answer)
         elif key != ESCAPE:
             self._console.say(f"{key!r} is none of these")
 
@@ -164,7 +219,7 @@ class Keys:
 
     def _show_status(self) -> None:
         now = time.monotonic()
-        width = max(len(self._short(name)) for name in self._manager.processes) + 3
+        width = max((len(self._short(name)) for name in self._manager.processes), default=0) + 3
         for name, state in list(self._manager.processes.items()):
             for number, slot in sorted(state.slots.items()):
                 text = f"{self._short(name)}.{number}".ljust(width) + f" {slot.state}"

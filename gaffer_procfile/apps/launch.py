@@ -11,7 +11,7 @@ from .outcome import describe, listing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from ..dependency import Dependency
@@ -27,7 +27,8 @@ class Launch:
     One to a turn of the loop, so that output is read, Ctrl-C is heard and a first failure is
     noticed while a long Procfile is still being started. One with `dependencies` is started when
     each of them is met; `on_blocked(names)` is called with the templates that will not be, as one
-    of them has failed. `short` turns a template's name into what a person sees.
+    of them has failed. `short` turns a template's name into what a person sees. `may_change`: there
+    may be other dependencies later (`update`).
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class Launch:
         say: Callable[[str], object],
         short: Callable[[str], str],
         on_blocked: Callable[[list[str]], object],
+        *,
+        may_change: bool = False,
     ) -> None:
         self._waiting = {name: list(needed) for name, needed in dependencies.items() if needed}
         self._say = say
         self._short = short
         self._on_blocked = on_blocked
+        self._may_change = may_change
         self._reached: dict[tuple[str, str], set[int]] = {}
         self._blocked: set[str] = set()
         self._queue: deque[str] = deque()
@@ -49,13 +53,35 @@ class Launch:
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
         self._manager = manager
-        if self._waiting:
+        if self._waiting or self._may_change:
             manager.subscribe("spawn", self._handle_spawn)
             manager.subscribe("ready", self._handle_ready)
             manager.subscribe("not_ready", self._handle_not_ready)
             manager.subscribe("exit", self._handle_exit)
-            self._timer = self._loop.call_later(PATIENCE, self._handle_patience)
+        self._be_patient()
         self._put([name for name in manager.processes if name not in self._waiting])
+
+    def update(
+        self,
+        dependencies: Mapping[str, Sequence[Dependency]],
+        added: Sequence[str],
+        changed: Collection[str],
+    ) -> None:
+        """Other dependencies hold from now on, for `added` and for those that still wait.
+
+        `changed` are the templates that have to come so far once more, as they are started anew.
+        """
+        for key in [key for key in self._reached if key[0] in changed]:
+            del self._reached[key]
+        candidates = [*(name for name in self._waiting if name in dependencies), *added]
+        self._waiting.clear()
+        self._blocked.clear()
+        for name in candidates:
+            needed = [each for each in dependencies[name] if not self._is_met(each)]
+            if needed:
+                self._waiting[name] = needed
+        self._put([name for name in candidates if name not in self._waiting])
+        self._be_patient()
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -103,12 +129,18 @@ class Launch:
         else:
             self._handle_missed(event["name"], (STARTED, READY, COMPLETED), describe(event))
 
+    def _is_met(self, dependency: Dependency) -> bool:
+        return self._have_reached(dependency.name, dependency.condition)
+
+    def _have_reached(self, name: str, condition: str) -> bool:
+        state = self._manager.get_process_state(name)
+        reached = self._reached.get((name, condition), ())
+        return state is not None and len(reached) >= state.numprocesses
+
     def _handle_reached(self, event: dict[str, Any], condition: str) -> None:
         name = event["name"]
-        reached = self._reached.setdefault((name, condition), set())
-        reached.add(event["instance"])
-        state = self._manager.get_process_state(name)
-        if state is None or len(reached) < state.numprocesses:
+        self._reached.setdefault((name, condition), set()).add(event["instance"])
+        if not self._have_reached(name, condition):
             return
         free = []
         for waiting, needed in list(self._waiting.items()):
@@ -148,6 +180,13 @@ class Launch:
             verb = "waits" if len(new) == 1 else "wait"
             self._say(f"{names} {verb} in vain: {self._short(name)} {how}")
             self._on_blocked(new)
+
+    def _be_patient(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._waiting:
+            self._timer = self._loop.call_later(PATIENCE, self._handle_patience)
 
     def _handle_patience(self) -> None:
         waited_for: dict[str, list[str]] = {}

@@ -175,6 +175,7 @@ class LogRing:
         self._sources: dict[tuple[int, str], LogSource] = {}
         self._listeners: list[Callable[[], object]] = []
         self._cursors: list[LogCursor] = []
+        self._dropped: dict[tuple[str, int], LogBlock] = {}  # the last one of each instance
         self.next = 1
         """The number that the next line gets."""
 
@@ -259,8 +260,10 @@ class LogRing:
             shelf = max(self._shelves.values(), key=lambda each: each.size)
         block = shelf.drop()
         self._size -= block.size
+        key = (block.source.name, block.source.instance)
+        self._dropped[key] = block
         if not shelf.blocks:
-            del self._shelves[block.source.name, block.source.instance]
+            del self._shelves[key]
         for cursor in self._cursors:
             cursor.lose(block)
 
@@ -276,13 +279,22 @@ class LogRing:
     def open(self, since: int, wanted: Wanted | None) -> LogCursor:
         """A cursor that stands before the line of number `since`, for those lines that are wanted."""
         cursor = LogCursor(self, since, wanted)
-        oldest = next(self.blocks(0), None)
-        if wanted is None and oldest is not None and since < oldest.first:
-            # Nobody has counted what went before somebody wanted to read it: about as many.
-            gone = (oldest.first - since) * oldest.count // len(oldest.text)
-            cursor.skipped = max(1, gone)
+        if wanted is None:
+            cursor.skipped = self._count_gone(since)
         self._cursors.append(cursor)
         return cursor
+
+    def _count_gone(self, since: int) -> int:
+        """About how many lines from number `since` on are gone: nobody has counted them.
+
+        They had the numbers that no block has, from the oldest of a chatty one and in between.
+        """
+        kept = list(self.blocks(since))
+        numbers = self.next - since - sum(block.end - max(block.first, since) for block in kept)
+        if numbers <= 0 or not kept:
+            return 0
+        lines = sum(block.count for block in kept)
+        return max(1, numbers * lines // sum(block.end - block.first for block in kept))
 
     def close(self, cursor: LogCursor) -> None:
         self._cursors.remove(cursor)
@@ -295,6 +307,11 @@ class LogRing:
         for block in merge(*shelves, key=lambda block: block.first):
             if wanted is None or wanted(block.source):
                 yield block
+
+    def whole_from(self, wanted: Wanted | None = None) -> int:
+        """The number from which on all that is wanted is still there."""
+        dropped = self._dropped.values()
+        return max((b.end for b in dropped if wanted is None or wanted(b.source)), default=1)
 
     def begins(self, count: int, wanted: Wanted | None = None) -> int:
         """The number at which the last `count` lines of those wanted begin."""

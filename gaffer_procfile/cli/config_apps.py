@@ -23,6 +23,7 @@ class ConfigApps:
         self._ready: dict[str, Probe] = {}
         self._healthy: dict[str, Probe] = {}
         self._watches: dict[str, Watch] = {}
+        self._files: list[str] = []
         self._find(plan)
         self._readiness: Readiness | None = None
         self._watching: WatchFiles | None = None
@@ -42,6 +43,7 @@ class ConfigApps:
                 self._healthy[template.full_name] = template.healthy
             if template.watch is not None:
                 self._watches[template.full_name] = template.watch
+        self._files[:] = plan.files
 
     def environment(self, name: str) -> Mapping[str, str]:
         """What each process of a template needs for its readiness to be seen."""
@@ -63,7 +65,7 @@ class ConfigApps:
             followers = find_followers(self._plan.templates)
             self._watching = WatchFiles(self._watches, self._say, display, followers)
             if on_change is not None:
-                self._watching.on_change(self._plan.files, on_change)
+                self._watching.on_change(self._files, on_change)
             apps.append(self._watching)
         return apps
 
@@ -71,8 +73,11 @@ class ConfigApps:
         """Another plan holds from now on."""
         self._plan = plan
         self._find(plan)
+
+    def watch(self) -> None:
+        """Watch what this plan says; for when the manager has its templates."""
         if self._watching is not None:
-            self._watching.update(self._watches, find_followers(plan.templates))
+            self._watching.update(self._watches, find_followers(self._plan.templates))
 
 
 def find_followers(templates: Sequence[Template]) -> Mapping[str, list[str]]:

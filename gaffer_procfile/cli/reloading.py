@@ -9,10 +9,11 @@ from ..formation import PORT_VARIABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from typing import Any
 
     from ..manager import Manager
-    from ..plan import Installer, Plan, Template
+    from ..plan import Plan, Template
 
 # Of a template: what a process can't be given while it runs.
 _OF_PROCESS = (
@@ -32,7 +33,9 @@ class Reload:
     """Loads the plan anew when a file of it has changed, and makes the manager follow.
 
     A plan that can't be loaded leaves everything as it is. `on_plan(plan)` is called with one that
-    can, before any process is started from it.
+    can, before any process is started from it; `on_templates(plan, added, changed)` when the manager
+    has its templates: those that are `added` are still to be started, `changed` are these and all
+    that are started anew or gone. `settings_of` makes the manager's settings of a template.
     """
 
     def __init__(
@@ -40,16 +43,18 @@ class Reload:
         plan: Plan,
         load: Callable[[], Plan],
         manager: Manager,
-        installer: Installer,
+        settings_of: Callable[[Template], dict[str, Any]],
         say: Callable[[str], object],
         on_plan: Callable[[Plan], object],
+        on_templates: Callable[[Plan, Sequence[str], Collection[str]], object],
     ) -> None:
         self._plan = plan
         self._load = load
         self._manager = manager
-        self._installer = installer
+        self._settings_of = settings_of
         self._say = say
         self._on_plan = on_plan
+        self._on_templates = on_templates
 
     def handle_change(self, paths: Sequence[str]) -> None:
         """Some of the plan's files have changed."""
@@ -93,6 +98,7 @@ class Reload:
         ]
         self._say(f"{what} changed: {'; '.join(told) or 'nothing to be done'}")
         self._carry_out(removed, added, updated, scaled, after)
+        self._on_templates(plan, added, {*removed, *added, *updated})
 
     def _carry_out(
         self,
@@ -108,10 +114,10 @@ class Reload:
                 manager.remove_process(name)
         for name in (*added, *updated):
             template = templates[name]
-            settings = self._installer.settings_of(template)
+            settings = self._settings_of(template)
             known = name in manager.processes
-            # What was stopped by hand stays so.
-            settings["start"] = not known or manager.processes[name].active
+            # What was stopped by hand stays so, and what is new may have to wait.
+            settings["start"] = known and manager.processes[name].active
             change = manager.update_process if known else manager.add_process
             change(name, template.command, **settings)
         for name in scaled:

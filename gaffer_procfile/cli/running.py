@@ -28,11 +28,12 @@ from .streams import STDOUT, complain
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any, Protocol
 
     from ..apps.console import MakeView
     from ..apps.keys import Keys
+    from ..dependency import Dependency
     from ..guard import Guarded
     from ..manager import App
     from ..plan import Plan, Template
@@ -207,18 +208,16 @@ class Run:
             self._policy,
             StopReport(self._console.say, self._display),
         ]
-        apps += self._config_apps.make(self._make_reload())
-        dependencies = {
-            template.full_name: template.depends_on for template in self._plan.templates
-        }
-        apps.append(
-            Launch(
-                dependencies,
-                self._console.say,
-                names.short,
-                lambda blocked: self._policy.handle_blocked(blocked, names.short),
-            )
+        reload = self._make_reload()
+        apps += self._config_apps.make(reload)
+        self._launch = Launch(
+            _dependencies(self._plan),
+            self._console.say,
+            names.short,
+            lambda blocked: self._policy.handle_blocked(blocked, names.short),
+            may_change=reload is not None,
         )
+        apps.append(self._launch)
         if self._window is not None:
             apps.append(self._window)
         if self._guarded is not None:
@@ -248,9 +247,10 @@ class Run:
             self._plan,
             self._reload,
             self._manager,
-            self._installer,
+            lambda template: self._installer.settings_of(template),
             self._console.say,
             self._handle_plan,
+            self._handle_templates,
         )
         return reload.handle_change
 
@@ -261,6 +261,12 @@ class Run:
         assign_prefixes(self._prefixes, plan)
         self._console.hide(find_secrets(self._args, plan))
         self._config_apps.update(plan)
+        self._installer = self._make_installer()
+
+    def _handle_templates(self, plan: Plan, added: Sequence[str], changed: Collection[str]) -> None:
+        """The manager has another plan's templates."""
+        self._config_apps.watch()
+        self._launch.update(_dependencies(plan), added, changed)
 
     def _handle_broken_output(self, error: OSError) -> None:
         self._broken = error
@@ -278,6 +284,10 @@ class Run:
             complain(f"can't write to standard output: {self._broken.strerror}")
             return 1
         return self._policy.status or 0
+
+
+def _dependencies(plan: Plan) -> dict[str, Sequence[Dependency]]:
+    return {template.full_name: template.depends_on for template in plan.templates}
 
 
 def _refuse_taken_ports(plan: Plan) -> None:

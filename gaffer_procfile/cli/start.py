@@ -53,14 +53,17 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
     deciding = frozenset(
         full for word in split_names(args.exit_on) for full in plan.names.find(word)
     )
-    once = frozenset(template.full_name for template in plan.templates if template.once)
+    once = _find_once(plan)
     policy = args.exit_policy or FIRST
 
     def make_policy(say: Callable[[str], object]) -> ExitPolicy:
         return ExitPolicy(say, plan.names.display, policy, deciding, once)
 
     def reload() -> Plan:
-        return load(project_options(args, args.names, keeping=plan))
+        changed = load(project_options(args, args.names, keeping=plan))
+        once.clear()  # the policy holds it
+        once.update(_find_once(changed))
+        return changed
 
     def make_apps(run: Run) -> list[App]:
         serving = Serving(
@@ -128,6 +131,10 @@ def prepare(args: Namespace, *, is_told: bool = False) -> Plan:
             complain(str(problem))
     refuse_twins(plan)
     return plan
+
+
+def _find_once(plan: Plan) -> set[str]:
+    return {template.full_name for template in plan.templates if template.once}
 
 
 def _has_keys(args: Namespace) -> bool:
