@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from .service import CONFIGS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -158,7 +162,23 @@ class Plan:
     @property
     def files(self) -> list[str]:
         """What it was made from, and what would change it if it were there."""
-        return [file for service in self.services for file in service.files]
+        found: dict[str, None] = {}
+        for service in self.services:
+            location, above = service.location, service.location.request.above
+            if above is not None:
+                directory = os.path.dirname(above.files[0])
+                found.update((os.path.join(directory, name), None) for name in CONFIGS)
+            found.update(dict.fromkeys(location.files))
+            for entry in service.entries:
+                for file in entry.settings.env_files or ():
+                    found[os.path.join(location.start, file)] = None
+        return list(found)
+
+    @property
+    def has_config(self) -> bool:
+        """Whether there is a gaffer.yaml anywhere."""
+        locations = [service.location for service in self.services]
+        return any(each.config is not None or each.request.above is not None for each in locations)
 
     @property
     def watches_its_files(self) -> bool:

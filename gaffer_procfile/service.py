@@ -155,13 +155,6 @@ class Service:
         self.entries = tuple(entries)
         self.problems = tuple(problems)
 
-    @property
-    def files(self) -> list[str]:
-        """The location's, and the environment files of single processes."""
-        start = self.location.start
-        own = [join(start, file) for each in self.entries for file in each.settings.env_files or ()]
-        return [*self.location.files, *own]
-
 
 class _Unsaid:
     """The settings of an entry that no gaffer.yaml says anything about: each is None."""

@@ -34,13 +34,13 @@ Event = dict[str, Any]
 
 
 def loop_kinds() -> list[Any]:
-    """The loops to test on: all, or the one that GAFFER_LOOP names and asyncio."""
+    """The loops to test on: all, or the one that GAFFER_LOOP names, and asyncio beside ours."""
     chosen = os.environ.get("GAFFER_LOOP")
     kinds = [chosen] if chosen else ["selectors", "pyuv"]
     without_pyuv = importlib.util.find_spec("pyuv") is None
     skip = pytest.mark.skipif(without_pyuv, reason="pyuv is not installed")
     params: list[Any] = [pytest.param(k, marks=skip) if k == "pyuv" else k for k in kinds]
-    return params if "asyncio" in kinds else [*params, "asyncio"]
+    return params if chosen in ("asyncio", "pyuv") else [*params, "asyncio"]
 
 
 def new_loop(kind: str) -> Any:

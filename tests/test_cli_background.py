@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from cli import MakeProject, Project, wait_until
 from cli import project as project
@@ -186,7 +186,7 @@ from gaffer_procfile.cli import main
 sys.exit(main(["start"]))
 """
     made.write({"program.py": program})
-    result = made.shell(f"exec {psutil.Process().exe()} program.py")
+    result = made.shell(f"exec {sys.executable} program.py")
     assert result.status == 0
     assert "no place for the control socket: can't make /nowhere/at/all" in result.stdout
     assert "`gaffer ps` and the like can't reach this run" in result.stdout

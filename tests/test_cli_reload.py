@@ -140,3 +140,98 @@ def test_a_new_secret_is_hidden_too(project: MakeProject) -> None:
     change_until(running, made, ".env", "API_TOKEN=second-secret\n", r"\.env changed: restart.*\n")
     running.read_until(r"\| token \[redacted\]")
     assert "secret" not in end(running)
+
+
+def test_what_is_new_waits_for_what_it_needs(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO})
+    running = started(made, r"\| web has one", r"\| api up")
+    more = """
+  db: {command: 'test -e go || exec sleep 100; exec sleep 100', ready: {file: go}}
+  user: {command: 'echo user up; exec sleep 100', depends_on: db}
+  last: {command: 'echo last up; exec sleep 100', depends_on: {web: started}}
+"""
+    pattern = r"gaffer\.yaml changed: new db, user, last\n"
+    change_until(running, made, "gaffer.yaml", TWO + more, pattern)
+    running.read_until(r"\| last up")
+    assert "user.1" not in running.text
+    made.write({"go": ""})
+    running.read_until(r"db\.1 is ready")
+    running.read_until(r"\| user up")
+    end(running)
+
+
+def test_who_need_not_wait_any_more_is_started(project: MakeProject) -> None:
+    text = """
+watch_config: true
+processes:
+  db: {command: 'exec sleep 100', ready: {file: never}}
+  web: {command: 'echo web up; exec sleep 100', depends_on: db}
+"""
+    made = project({"gaffer.yaml": text})
+    running = started(made, r"db\.1 started")
+    free = text.replace(", depends_on: db", "")
+    change_until(running, made, "gaffer.yaml", free, r"gaffer\.yaml changed: .*\n")
+    running.read_until(r"\| web up")
+    end(running)
+
+
+def test_what_is_new_and_once_may_end(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO})
+    running = started(made, r"\| web has one", r"\| api up")
+    more = TWO + "  build: {command: 'echo built', once: true}\n"
+    change_until(running, made, "gaffer.yaml", more, r"gaffer\.yaml changed: new build\n")
+    running.read_until(r"build\.1 exited with status 0\n")
+    more += "  user: {command: 'echo user up; exec sleep 100', depends_on: build}\n"
+    change_until(running, made, "gaffer.yaml", more, r"gaffer\.yaml changed: new user\n")
+    running.read_until(r"\| user up")
+    assert "stopping the others" not in end(running)
+
+
+def test_the_env_file_of_one_process_also_of_a_later_plan(project: MakeProject) -> None:
+    text = """
+watch_config: true
+processes:
+  web: {command: 'echo web has $A; exec sleep 100', env_files: one.env}
+  api: {command: 'echo api up; exec sleep 100'}
+"""
+    made = project({"gaffer.yaml": text, "one.env": "A=1\n", "two.env": "A=2\n"})
+    running = started(made, r"\| web has 1", r"\| api up")
+    change_until(running, made, "one.env", "A=3\n", r"one\.env changed: restarting web\n")
+    running.read_until(r"\| web has 3")
+    other = text.replace("one.env", "two.env")
+    change_until(running, made, "gaffer.yaml", other, r"gaffer\.yaml changed: restarting web\n")
+    running.read_until(r"\| web has 2")
+    change_until(running, made, "two.env", "A=4\n", r"two\.env changed: restarting web\n")
+    running.read_until(r"\| web has 4")
+    assert end(running).count("api up") == 1
+
+
+def test_the_file_that_only_has_groups(project: MakeProject) -> None:
+    one = "watch_config: true\ngroups: {api: services/api}\n"
+    made = project(
+        {
+            "gaffer.yaml": one,
+            "services/api/Procfile": "server: echo api up; exec sleep 100\n",
+            "services/web/Procfile": "server: echo web up; exec sleep 100\n",
+        }
+    )
+    running = started(made, r"\| api up")
+    both = "watch_config: true\ngroups: {api: services/api, web: services/web}\n"
+    change_until(running, made, "gaffer.yaml", both, r"gaffer\.yaml changed: new web:server\n")
+    running.read_until(r"\| web up")
+    own = "processes: {server: {env: {A: 1}}}\n"
+    pattern = r"services/web/gaffer\.yaml changed: restarting web:server\n"
+    change_until(running, made, "services/web/gaffer.yaml", own, pattern)
+    assert end(running).count("api up") == 1
+
+
+def test_what_is_new_is_watched_in_its_own_directory(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO, "sub/src/a.py": ""})
+    running = started(made, r"\| web has one", r"\| api up")
+    new = "  new: {command: 'echo new up; exec sleep 100', cwd: sub, watch: sub/src}\n"
+    change_until(running, made, "gaffer.yaml", TWO + new, r"gaffer\.yaml changed: new new\n")
+    running.read_until(r"\| new up")
+    pattern = r"new\.1: src/a\.py changed, restarting\n"
+    change_until(running, made, "sub/src/a.py", "x", pattern)
+    running.read_until(r"\| new up")
+    assert "to be watched" not in end(running)

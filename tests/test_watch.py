@@ -339,6 +339,28 @@ def test_other_files_from_now_on(watched: MakeWatched) -> None:
     made.settle(1)
 
 
+def test_what_has_changed_before_an_update_is_not_forgotten(watched: MakeWatched) -> None:
+    made = watched()
+    made.begin("web")
+    (made.directory / "lib").mkdir()
+    # As one checkout does, of the configuration and what it names.
+    thread = made.app._thread
+    assert thread is not None
+    made.app._handle_changes(thread, {"web": [str(made.directory / "src")]}, set())
+    made.app.update({"web": Watch(("src", "lib"), debounce=DEBOUNCE)})
+    made.settle(1)
+
+
+def test_an_update_to_the_same_files_misses_nothing(watched: MakeWatched) -> None:
+    made = watched()
+    made.begin("web")
+    for number in range(5):
+        write(made.directory / "src" / f"{number}.py")
+        made.app.update({"web": Watch(("src",), debounce=DEBOUNCE)})
+        assert made.app.is_watching
+    made.settle(1)
+
+
 def test_files_where_there_were_none(driver: ManagerDriver, tmp_path: Path) -> None:
     made = Watched(driver, tmp_path, {})
     driver.sh("web", SLEEP, cwd=str(tmp_path))

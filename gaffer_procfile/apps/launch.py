@@ -22,7 +22,7 @@ PATIENCE = 5.0  # seconds until it is said who waits for whom
 
 
 class Launch:
-    """Starts every template that the manager has when it is itself started, in their order.
+    """Starts every template that isn't started when it is itself, in their order.
 
     One to a turn of the loop, so that output is read, Ctrl-C is heard and a first failure is
     noticed while a long Procfile is still being started. One with `dependencies` is started when
@@ -59,7 +59,13 @@ class Launch:
             manager.subscribe("not_ready", self._handle_not_ready)
             manager.subscribe("exit", self._handle_exit)
         self._be_patient()
-        self._put([name for name in manager.processes if name not in self._waiting])
+        self._put(
+            [
+                name
+                for name, state in manager.processes.items()
+                if name not in self._waiting and not state.active
+            ]
+        )
 
     def update(
         self,

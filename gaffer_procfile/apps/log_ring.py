@@ -175,7 +175,8 @@ class LogRing:
         self._sources: dict[tuple[int, str], LogSource] = {}
         self._listeners: list[Callable[[], object]] = []
         self._cursors: list[LogCursor] = []
-        self._dropped: dict[tuple[str, int], LogBlock] = {}  # the last one of each instance
+        # Of each instance that has lost something: the last stream that did, and up to where.
+        self._dropped: dict[tuple[str, int], tuple[LogSource, int]] = {}
         self.next = 1
         """The number that the next line gets."""
 
@@ -261,7 +262,7 @@ class LogRing:
         block = shelf.drop()
         self._size -= block.size
         key = (block.source.name, block.source.instance)
-        self._dropped[key] = block
+        self._dropped[key] = block.source, block.end
         if not shelf.blocks:
             del self._shelves[key]
         for cursor in self._cursors:
@@ -311,7 +312,7 @@ class LogRing:
     def whole_from(self, wanted: Wanted | None = None) -> int:
         """The number from which on all that is wanted is still there."""
         dropped = self._dropped.values()
-        return max((b.end for b in dropped if wanted is None or wanted(b.source)), default=1)
+        return max((end for source, end in dropped if wanted is None or wanted(source)), default=1)
 
     def begins(self, count: int, wanted: Wanted | None = None) -> int:
         """The number at which the last `count` lines of those wanted begin."""

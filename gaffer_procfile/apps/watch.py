@@ -47,7 +47,9 @@ class WatchFiles:
         self._followers = followers or {}
         self._say = say
         self._display = display
-        self._callbacks: list[tuple[list[str], Paths]] = []
+        self._callbacks: list[tuple[Sequence[str], Paths]] = []
+        self._wanted: object = None  # what the thread looks at
+        self._told: set[str] = set()  # what isn't there
         self._thread: WatchThread | None = None
         self._is_started = False
         self.is_watching = False
@@ -59,9 +61,10 @@ class WatchFiles:
     def on_change(self, paths: Sequence[str], callback: Paths) -> None:
         """Call `callback(paths)` in the loop's thread when some of these files have changed.
 
-        They start from the current directory, and none of them is ignored. Before `start`.
+        They start from the current directory, and none of them is ignored. Before `start`. A list
+        may have others when `update` is called.
         """
-        self._callbacks.append(([os.path.abspath(path) for path in paths], callback))
+        self._callbacks.append((paths, callback))
 
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
@@ -75,12 +78,22 @@ class WatchFiles:
     def update(
         self, watches: Mapping[str, Watch], followers: Mapping[str, Sequence[str]] | None = None
     ) -> None:
-        """Watch other files from now on. Loop's thread only."""
+        """Watch other files from now on. Loop's thread only.
+
+        What has changed before and was not acted upon yet still is, where it is still watched.
+        """
         self._watches = watches
         self._followers = followers or {}
-        if self._is_started:
-            self._end()
+        if not self._is_started:
+            return
+        for name in [key for key in self._changes if isinstance(key, str) and key not in watches]:
+            self._changes.pop(name).cancel()
+            self._due.discard(name)
+        if self._wants() != self._wanted:
+            self._end_thread()
             self._begin()
+            for key in self._changes:
+                self._wait_for_quiet(key)  # nothing will tell that a storm is over
 
     def stop(self) -> None:
         self._is_started = False
@@ -91,12 +104,15 @@ class WatchFiles:
         """Files are watched all the time."""
 
     def _end(self) -> None:
-        self.is_watching = False
+        self._end_thread()
         for changes in self._changes.values():
             changes.cancel()
         self._changes.clear()
         self._due.clear()
         self._restarts.clear()
+
+    def _end_thread(self) -> None:
+        self.is_watching = False
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
@@ -109,7 +125,9 @@ class WatchFiles:
             name: self._maker(name, watch) for name, watch in self._watches.items()
         }
         for number, (paths, _) in enumerate(self._callbacks):
-            makers[number] = partial(_select, ".", paths, (), False)
+            absolute = [os.path.abspath(path) for path in paths]
+            makers[number] = partial(_select, ".", absolute, (), False)
+        self._wanted = self._wants()
         self._thread = thread = WatchThread(
             self._loop,
             makers,
@@ -118,6 +136,11 @@ class WatchFiles:
             on_trouble=self._say,
         )
         thread.start()
+
+    def _wants(self) -> object:
+        """What is to be watched, to be compared with what is."""
+        watches = {name: (self._directory(name), watch) for name, watch in self._watches.items()}
+        return watches, [tuple(paths) for paths, _ in self._callbacks]
 
     def _maker(self, name: str, watch: Watch) -> Callable[[], Selection]:
         directory = self._directory(name)
@@ -137,6 +160,9 @@ class WatchFiles:
         for key, paths in missing.items():
             if isinstance(key, str):
                 for path in paths:
+                    if path in self._told:
+                        continue
+                    self._told.add(path)
                     shown = os.path.relpath(path, self._directory(key))
                     self._say(f"{self._names(key)}: there is no {shown} to be watched yet")
 
@@ -153,11 +179,18 @@ class WatchFiles:
             known.cancel()
             self._due.discard(str(key))  # not before these are over too
         for key, known in list(self._changes.items()):
+            if self._changes.get(key) is not known:
+                continue  # an update has left it out
             if now >= known.latest:
                 self._handle_quiet(key)
             elif key in over:
-                delay = max(0.0, self._debounce(key) - STEP / 1000)
-                known.timer = self._loop.call_later(delay, self._handle_quiet, key)
+                self._wait_for_quiet(key)
+
+    def _wait_for_quiet(self, key: object) -> None:
+        changes = self._changes[key]
+        changes.cancel()
+        delay = max(0.0, self._debounce(key) - STEP / 1000)
+        changes.timer = self._loop.call_later(delay, self._handle_quiet, key)
 
     def _debounce(self, key: object) -> float:
         return self._watches[key].debounce if isinstance(key, str) else CALLBACK_DEBOUNCE

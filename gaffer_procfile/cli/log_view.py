@@ -67,7 +67,11 @@ class ScreenView:
             self._time = seconds_of(line["time"])
             end = b"" if line.get("partial") else b"\n"
             stream = self._stream(
-                line["process"], line["name"], line["instance"], line["os_pid"], line["stream"]
+                line["process"],
+                line["name"],
+                line["instance"],
+                line.get("os_pid"),  # the log files know neither pids nor streams
+                line.get("stream", "stdout"),
             )
             stream.feed(bytes_of(line) + end)
 
@@ -115,8 +119,8 @@ def _encoded(line: Json) -> bytes:
         "time": line["time"],
         "process": line["process"],
         "group": group if colon else "",
-        "stream": line["stream"],
-        "pid": line["os_pid"],
+        "stream": line.get("stream"),
+        "pid": line.get("os_pid"),
         "line": line["line"],
     }
     if "base64" in line:

@@ -8,12 +8,6 @@ import os
 import signal
 import sys
 
-from ..apps.failures import FailureReport
-from ..apps.launch import Launch
-from ..apps.lifeline import Lifeline
-from ..apps.signals import Signals
-from ..apps.stopping import StopReport
-from ..apps.window import WindowSize
 from ..errors import GafferError
 from ..guard import end_by
 from ..loop import default_loop
@@ -21,8 +15,6 @@ from ..manager import Manager
 from ..plan import Installer
 from ..restart import NEVER, BackOff
 from ..taken_ports import find_taken
-from .config_apps import ConfigApps
-from .output import assign_prefixes, find_secrets, make_console, make_prefixes, wants_pty
 from .streams import STDOUT, complain
 
 TYPE_CHECKING = False
@@ -33,10 +25,12 @@ if TYPE_CHECKING:
 
     from ..apps.console import MakeView
     from ..apps.keys import Keys
+    from ..apps.window import WindowSize
     from ..dependency import Dependency
     from ..guard import Guarded
     from ..manager import App
     from ..plan import Plan, Template
+    from .config_apps import ConfigApps
 
     class Policy(App, Protocol):
         """The app that decides when the run ends, and with which status (None: nobody's)."""
@@ -58,6 +52,9 @@ class Run:
     settings, then to the defaults. `reload` loads the plan anew. `make_view` shows it in another
     form than `args` say, `display` has other names for processes than the plan. `more_apps(run)`
     makes apps that come after all others. `has_keys`: a person may control it by keys.
+
+    `is_plain`: there is no option that could be wrong, and no terminal. Then the first process is
+    started before what shows and stops it is loaded, which takes as long as that takes to speak.
     """
 
     def __init__(
@@ -74,6 +71,7 @@ class Run:
         display: Callable[[str, int], str] | None = None,
         more_apps: Callable[[Run], Sequence[App]] | None = None,
         has_keys: bool = False,
+        is_plain: bool = False,
     ) -> None:
         self._plan = plan
         self._args = args
@@ -82,31 +80,52 @@ class Run:
         self._restart = restart
         self._reload = reload
         self._more_apps = more_apps
+        self._make_policy = make_policy
+        self._make_view = make_view
+        self._has_keys = has_keys
+        self._window: WindowSize | None = None
+        self._config_apps: ConfigApps | None = None
         self._broken: OSError | None = None
         self._had_terminal = os.isatty(STDOUT)
         self._manager = Manager(_event_loop())
-        self._prefixes = make_prefixes(args, plan)
         self._names = plan.names
         self._display = display or plan.names.display
+        self._begins_at_once = is_plain and not plan.has_config and not plan.templates[0].depends_on
+        if not self._begins_at_once:
+            self._equip()
+
+    def _equip(self) -> None:
+        """Make what shows the processes, and what ends them. Raises UsageError for options."""
+        from ..apps.failures import FailureReport
+        from ..apps.signals import Signals
+        from .output import make_console, make_prefixes, wants_pty
+
+        args, plan = self._args, self._plan
+        self._prefixes = make_prefixes(args, plan)
         self._console = make_console(
             args,
             plan,
             self._prefixes,
             self._handle_broken_output,
             display=self._display,
-            make_view=make_view,
+            make_view=self._make_view,
         )
-        self._window = WindowSize(STDOUT, self._prefixes.width) if wants_pty(args) else None
-        self._keys = self._make_keys() if has_keys else None
+        if wants_pty(args):
+            from ..apps.window import WindowSize
+
+            self._window = WindowSize(STDOUT, self._prefixes.width)
+        self._keys = self._make_keys() if self._has_keys else None
         self._signals = (
             Signals(self._console.say, self._keys.halt, self._keys.go_on)
             if self._keys is not None
             else Signals(self._console.say)
         )
-        self._policy = make_policy(self._console.say)
+        self._policy = self._make_policy(self._console.say)
         self._failures = FailureReport(self._console, self._display, self._policy)
-        self._config_apps = ConfigApps(plan, self._console.say)
-        self._installer = self._make_installer()
+        if plan.has_config:
+            from .config_apps import ConfigApps
+
+            self._config_apps = ConfigApps(plan, self._console.say)
 
     @property
     def say(self) -> Callable[..., object]:
@@ -132,12 +151,17 @@ class Run:
             self._guarded.wait()
         try:
             self._make_room()
+            self._installer = self._make_installer()
             for template in self._plan.templates:
-                # Nothing is started by it: `Launch` does.
-                settings = self._installer.settings_of(template)
+                # The others are started by `Launch`.
                 self._manager.add_process(
-                    template.full_name, template.command, start=False, **settings
+                    template.full_name,
+                    template.command,
+                    start=self._begins_at_once and template is self._plan.templates[0],
+                    **self._installer.settings_of(template),
                 )
+            if self._begins_at_once:
+                self._equip()
             self._manager.start(self._apps())
             for note in self._plan.notes:
                 self._console.say(note)
@@ -187,9 +211,9 @@ class Run:
             settings["tty"] = size
         if template.stop_signal is not None:
             settings["stop_signal"] = template.stop_signal
-        environment = self._config_apps.environment(template.full_name)
-        if environment:
-            settings["instance_env"] = {**template.instance_env, **environment}
+        if self._config_apps is not None:
+            more = self._config_apps.environment(template.full_name)
+            settings["instance_env"] = {**template.instance_env, **more}
         return settings
 
     def _has_pty(self, template: Template) -> bool:
@@ -198,6 +222,10 @@ class Run:
         return self._window is not None
 
     def _apps(self) -> list[App]:
+        from ..apps.launch import Launch
+        from ..apps.lifeline import Lifeline
+        from ..apps.stopping import StopReport
+
         names = self._names
         # The report is before the console: it asks for a process's last lines when that exits, and
         # tells them when it is stopped, and both for the last time that there is.
@@ -209,7 +237,8 @@ class Run:
             StopReport(self._console.say, self._display),
         ]
         reload = self._make_reload()
-        apps += self._config_apps.make(reload)
+        if self._config_apps is not None:
+            apps += self._config_apps.make(reload)
         self._launch = Launch(
             _dependencies(self._plan),
             self._console.say,
@@ -256,16 +285,20 @@ class Run:
 
     def _handle_plan(self, plan: Plan) -> None:
         """Another plan holds from now on."""
+        from .output import assign_prefixes, find_secrets
+
         self._names.replace(plan.names)  # who displays has these
         self._plan = plan
         assign_prefixes(self._prefixes, plan)
         self._console.hide(find_secrets(self._args, plan))
-        self._config_apps.update(plan)
+        if self._config_apps is not None:
+            self._config_apps.update(plan)
         self._installer = self._make_installer()
 
     def _handle_templates(self, plan: Plan, added: Sequence[str], changed: Collection[str]) -> None:
         """The manager has another plan's templates."""
-        self._config_apps.watch()
+        if self._config_apps is not None:
+            self._config_apps.watch()
         self._launch.update(_dependencies(plan), added, changed)
 
     def _handle_broken_output(self, error: OSError) -> None:

@@ -1,12 +1,10 @@
-"""The control socket of a run, over which the other verbs speak with it, and who else has one."""
+"""The control socket of a run, over which the other verbs speak with it."""
 
 from __future__ import annotations
 
 import time
 
 from ..apps.backlog import Backlog
-from ..apps.outcome import listing
-from ..control import runs_in
 from ..errors import GafferError
 from ..loop import adapt
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..http import HttpHandler
+    from ..http.disk_logs import DiskLogs
     from ..loop import Cancellable, Loop
     from ..manager import Manager
     from ..output.redact import Redactor
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 
 DELAY = 0.05  # seconds from the start to the socket
-PATIENCE = 5.0  # seconds for another run to answer
 
 
 class Serving:
@@ -32,7 +30,7 @@ class Serving:
     It begins a moment after the start, which it would delay, and misses nothing of that. Without a
     place for a socket the run goes on without. `tcp` and `token_file` are as for HttpHandler; an
     address that can't be had is a GafferError of `start`. `secrets()` are what is kept out of its
-    log.
+    log; `log_dir` is where the run has log files.
     """
 
     def __init__(
@@ -44,6 +42,7 @@ class Serving:
         tcp: str | None = None,
         token_file: str | None = None,
         info: Mapping[str, Any] | None = None,
+        log_dir: str | None = None,
     ) -> None:
         self._plan = plan
         self._say = say
@@ -51,11 +50,13 @@ class Serving:
         self._tcp = tcp
         self._token_file = token_file
         self._info = info or {}
+        self._log_dir = log_dir
         self._handler: HttpHandler | None = None
         self._backlog: Backlog | None = None
         self._timer: Cancellable | None = None
 
     def start(self, loop: Any, manager: Manager) -> None:
+        self._began = time.time()
         self._raw_loop = loop
         self._loop: Loop = adapt(loop)
         self._manager = manager
@@ -93,6 +94,7 @@ class Serving:
             names=self._find_name,
             probed=[t.full_name for t in plan.templates if t.ready is not None],
             info=lambda: self._info,
+            disk_logs=self._find_disk_logs(),
         )
         try:
             handler.start(self._raw_loop, self._manager)
@@ -110,6 +112,13 @@ class Serving:
         if handler.url is not None:
             self._say(f"open at {handler.url}")
 
+    def _find_disk_logs(self) -> DiskLogs | None:
+        if self._log_dir is None:
+            return None
+        from ..http.disk_logs import DiskLogs
+
+        return DiskLogs(self._log_dir, self._began)
+
     def _make_redactor(self) -> Redactor | None:
         secrets = self._secrets()
         if not secrets:
@@ -124,37 +133,3 @@ class Serving:
         except GafferError:
             return None
         return found[0] if len(found) == 1 else None
-
-
-class AlreadyRunning(GafferError):
-    """Another run of the project has a process that this one would run, too."""
-
-
-def refuse_twins(plan: Plan) -> None:
-    """Raise AlreadyRunning if another run of the project runs what is in the plan."""
-    wanted = {template.full_name for template in plan.templates if template.instances}
-    for run in runs_in(plan.directory):
-        from ..client import Connection, Gone, NoAnswer  # there hardly ever is another
-
-        connection = Connection(run.path, PATIENCE)
-        try:
-            processes = connection.get("/processes")["processes"]
-            since = connection.get("/run")["since"]
-        except (Gone, NoAnswer):
-            continue
-        finally:
-            connection.close()
-        twins = [each["name"] for each in processes if each["running"] and each["name"] in wanted]
-        if twins:
-            names = listing([plan.names.short(name) for name in twins])
-            verb = "runs" if len(twins) == 1 else "run"
-            when = since[11:16] if since[:10] == _today() else since[:16].replace("T", " ")
-            one = plan.names.short(twins[0])
-            raise AlreadyRunning(
-                f"{names} {verb} already, by gaffer (pid {run.pid}, since {when})",
-                hint=f"`gaffer restart {one}` starts it anew, `gaffer logs -f {one}` shows it",
-            )
-
-
-def _today() -> str:
-    return time.strftime("%Y-%m-%d")

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 
-from ..apps.exit_policy import FIRST, ExitPolicy
 from ..errors import UsageError
 from ..project import load
 from .foreman_file import apply_defaults
 from .options import COMMON, OUTPUT, PORTS, SERVING, START, Unsaid, seconds, split_names
 from .project import project_options
 from .running import Run
-from .serving import Serving, refuse_twins
 from .streams import STDOUT, complain, take_descriptor
+from .twins import refuse_twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
 
+    from ..apps.exit_policy import ExitPolicy
     from ..guard import Guarded
     from ..manager import App
     from ..plan import Plan
     from .parser import Parser
+
+FIRST = "first"  # the exit policy, where nothing is said
 
 OPTIONS = (*START, *COMMON, *PORTS, *OUTPUT, *SERVING)
 
@@ -57,6 +59,8 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
     policy = args.exit_policy or FIRST
 
     def make_policy(say: Callable[[str], object]) -> ExitPolicy:
+        from ..apps.exit_policy import ExitPolicy
+
         return ExitPolicy(say, plan.names.display, policy, deciding, once)
 
     def reload() -> Plan:
@@ -66,6 +70,8 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
         return changed
 
     def make_apps(run: Run) -> list[App]:
+        from .serving import Serving
+
         serving = Serving(
             plan,
             run.say,
@@ -73,6 +79,7 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
             tcp=args.http,
             token_file=args.http_token_file,
             info={"exit_policy": "exit-on" if deciding else policy},
+            log_dir=args.log_dir,
         )
         if announced_by is None:
             return [serving]
@@ -90,6 +97,7 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
         reload=reload,
         more_apps=make_apps,
         has_keys=_has_keys(args),
+        is_plain=isinstance(args, Unsaid) and not os.isatty(STDOUT),
     )
     return run.run()
 

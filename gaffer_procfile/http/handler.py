@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..loop import Cancellable, Loop
     from ..manager import Manager
+    from .disk_logs import DiskLogs
     from .listen import TcpListener, UnixListener
     from .server import Server
 
@@ -40,7 +41,8 @@ class HttpHandler:
     `logs` is a LogRing that the program starts itself; else there is one of the handler's own.
     `display` turns a template's name and an instance number into the name that a person sees;
     `names(text)` gives the full name of a template, or None. `probed` are templates that
-    will be reported as ready. `info()` adds to what `GET /run` says.
+    will be reported as ready. `info()` adds to what `GET /run` says. `disk_logs` has what `logs` has
+    no room for.
 
     It comes last of the apps. Raises ControlError or ListenError when started where it can't listen.
     """
@@ -57,6 +59,7 @@ class HttpHandler:
         names: Callable[[str], str | None] | None = None,
         probed: Collection[str] = (),
         info: Callable[[], Mapping[str, Any]] | None = None,
+        disk_logs: DiskLogs | None = None,
         limits: Limits | None = None,
     ) -> None:
         self.directory = None if directory is None else os.path.realpath(directory)
@@ -66,6 +69,7 @@ class HttpHandler:
         self.names = names
         self.probed = probed
         self.info = info
+        self.disk_logs = disk_logs
         self.limits = limits or Limits()
         self.record = Record()
         self.token: str | None = None

@@ -286,6 +286,7 @@ ROUTES = (
             _PROCESS,
             Parameter("stream", _TEXTS, "only of these streams"),
         ),
+        problems=(503,),
         media=(JSON, EVENTS),
     ),
     Route("GET", "/openapi.json", "get_openapi", "This document.", {200: None}),

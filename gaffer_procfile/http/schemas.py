@@ -288,16 +288,17 @@ ANSWERS: dict[str, Schema] = {
     "Events": _object({"run": _STRING, "events": _list(ref("Event")), "next": _STRING}),
     "Line": _object(
         {
-            "id": _INTEGER,
             "time": _TIME,
             "name": _STRING,
             "process": _STRING,
             "instance": _INTEGER,
-            "stream": _STRING,
-            "os_pid": _INTEGER,
             "line": {**_STRING, "description": "U+FFFD where it isn't UTF-8"},
         },
         {
+            "id": {**_INTEGER, "description": "not of a line from disk"},
+            "stream": {**_STRING, "description": "not of a line from disk"},
+            "os_pid": {**_INTEGER, "description": "not of a line from disk"},
+            "from": {"enum": ["disk"], "description": "it was read from the log files"},
             "base64": {**_STRING, "description": "the bytes, where they aren't UTF-8"},
             "partial": {**_BOOLEAN, "description": "the line is cut"},
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import nearest
 from .answers import Answer, Problem
+from .disk_logs import DiskNames
 from .routes import EVENTS
 from .streams import EventStream, LineViews, LogHistory, LogStream
 from .views import event_view
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..apps.log_ring import LogSource, Wanted
+    from .disk_logs import DiskLines
     from .feed import Feed
     from .handler import HttpHandler
     from .requests import Request
@@ -61,9 +63,18 @@ class Selection:
 
     def logs(self, request: Request, parameters: Parameters) -> Answer:
         wanted = self._line_filter(parameters)
-        since = self._since(request, parameters, self._ring.next, of_lines=True)
         handler = self._handler
         is_followed = _is_followed(request, parameters)
+        if not is_followed:
+            logged = self._logged(request, parameters, wanted)
+            if logged is not None:
+                older, begin = logged
+                return Answer.streamed(
+                    LogHistory(
+                        handler.loop, handler.run, self._ring, begin, wanted, handler.display, older
+                    )
+                )
+        since = self._since(request, parameters, self._ring.next, of_lines=True)
         if since is None:
             since = self._ring.begins(parameters.get("n", 0 if is_followed else LINES), wanted)
         elif "n" in parameters:
@@ -75,6 +86,22 @@ class Selection:
         return Answer.streamed(
             LogHistory(handler.loop, handler.run, self._ring, since, wanted, handler.display)
         )
+
+    def _logged(
+        self, request: Request, parameters: Parameters, wanted: Wanted | None
+    ) -> tuple[DiskLines, int] | None:
+        """What only the log files have, and where the ring goes on; None if the ring has it all."""
+        disk = self._handler.disk_logs
+        # The files know neither ids nor streams.
+        if disk is None or "stream" in parameters or request.header("last-event-id"):
+            return None
+        text = parameters.get("since")
+        count = parameters.get("n", LINES if text is None else None)
+        if text is not None and self._number(text) is not None:
+            return None
+        names = DiskNames(self._handler.manager, self._handler.display, self._chosen(parameters))
+        since = None if text is None else _time(text)
+        return disk.find(names, self._ring, wanted, count, since)
 
     # ---- from where on
 

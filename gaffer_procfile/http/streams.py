@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..loop import Loop
     from ..process import Process
     from .connection import Connection
+    from .disk_logs import DiskLines
     from .feed import Feed
     from .record import Record
 
@@ -216,7 +217,10 @@ class LogStream(_Followed):
 
 
 class LogHistory:
-    """The lines between two numbers, as one JSON document that is made while it is sent."""
+    """The lines between two numbers, as one JSON document that is made while it is sent.
+
+    `older` are lines that come before those.
+    """
 
     content_type = "application/json; charset=utf-8"
     heartbeat = b" "  # as much as nothing in JSON, where it comes between two pieces
@@ -229,12 +233,14 @@ class LogHistory:
         since: int,
         wanted: Wanted | None,
         display: Display,
+        older: DiskLines | None = None,
     ) -> None:
         self._loop = loop
         self._run = run
         self._cursor = ring.open(since, wanted)
         self._until = ring.next
         self._display = display
+        self._older = older
         self._is_first = True
         self._is_done = False
         self._begun = False
@@ -249,6 +255,14 @@ class LogHistory:
         if not self._begun:
             self._begun = True
             parts.append(b'{"run":' + encode(self._run) + b',"lines":[')
+        if self._older is not None:
+            older = self._older.pull()
+            if older is not None:
+                if older:
+                    parts += [b"" if self._is_first else b",", older]
+                    self._is_first = False
+                return b"".join(parts)
+            self._close_older()
         size = 0
         self._is_done = True
         for count, (block, known) in enumerate(self._cursor.take(), 1):
@@ -274,6 +288,12 @@ class LogHistory:
 
     def close(self) -> None:
         self._cursor.close()
+        self._close_older()
+
+    def _close_older(self) -> None:
+        if self._older is not None:
+            self._older.close()
+            self._older = None
 
 
 class OutputStream:
