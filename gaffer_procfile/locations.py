@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 def directories(options: Options) -> list[str | None]:
-    """The directories, as typed; patterns become what they match. ProcfileError if nothing does."""
-    found: list[str | None] = []
+    """The directories, as typed, each once; patterns become what they match.
+
+    ProcfileError if one matches nothing.
+    """
+    found: dict[str, str] = {}  # as typed, by where that is
     for word in options.directories:
-        found += _expand(word, None) if is_pattern(word) else [word]
-    return found or [None]
+        for path in _expand(word, None) if is_pattern(word) else [word]:
+            found.setdefault(os.path.realpath(path), path)
+    return [*found.values()] or [None]
 
 
 def is_pattern(word: str) -> bool:
@@ -95,7 +99,15 @@ def _group_requests(
     """Where the services of a group are looked for: in one directory, or in all of a pattern's."""
     group = config.groups[name]
     path = services.join(location.start, group.directory)
-    paths = _expand(path, location.config_file) if is_pattern(path) else [path]
+    paths = [path]
+    if is_pattern(path):
+        # What a group of its own says holds, not what is said of all.
+        named = {
+            os.path.realpath(services.join(location.start, other.directory))
+            for other in config.groups.values()
+        }
+        matching = _expand(path, location.config_file)
+        paths = [each for each in matching if os.path.realpath(each) not in named]
     if paths == [path] and not os.path.isdir(path):
         raise config.problem(("groups", name), f"{name}: there is no directory {path}")
     return [

@@ -205,7 +205,7 @@ def _templates(
     first_ports: Mapping[str, int],
     dependencies: Mapping[str, Sequence[Dependency]],
 ) -> tuple[list[Template], list[GafferError]]:
-    problems: list[GafferError] = []
+    problems: list[GafferError] = [*_without_address(members)]
     of_groups = _group_addresses(members, first_ports)
     shared: dict[str, tuple[Environment, dict[str, str]]] = {}
     for service in {service.group: service for service in members.services.values()}.values():
@@ -276,6 +276,22 @@ def _group_addresses(members: Members, first_ports: Mapping[str, int]) -> dict[s
         )
         for name, port in addresses.items()
     }
+
+
+def _without_address(members: Members) -> Iterable[GafferError]:
+    """The processes whose variable with the group's name is that of another group's process."""
+    known: dict[str, str] = {}
+    for full, entry in members.entries.items():
+        variable = formations.port_variable(full)
+        other = known.setdefault(variable, full)
+        if members.services[other] is not members.services[full]:
+            yield ProcfileError(
+                f"{variable} is the port of {other!r}, so {full!r} has none",
+                file=entry.file,
+                line=entry.line,
+                hint="rename one of them",
+                severity="warning",
+            )
 
 
 def _set_addresses(

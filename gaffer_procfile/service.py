@@ -185,6 +185,9 @@ def locate(request: Request) -> Location:
     env_files = _env_files(request, start, config)
     environment = environments.Environment(request.environ)
     above = request.above
+    if above is not None and config is not None and config.groups:
+        problems.append(config.problem(("groups",), "the groups of a group are left out"))
+        problems[-1].severity = "warning"
     if above is not None and above.env:
         problems += assign(environment, above.env, [(above, ("env",))], request.override)
     problems += environments.extend(environment, env_files, override=request.override)
@@ -201,8 +204,7 @@ def locate(request: Request) -> Location:
     if path is None and config is not None and config.procfile is not None:
         path = join(start, config.procfile)
     elif path is None:
-        existing = [file for name in PROCFILES if os.path.exists(file := join(start, name))]
-        path = existing[0] if existing else None
+        path = next(filter(os.path.exists, (join(start, name) for name in PROCFILES)), None)
         if path is not None and os.path.basename(path) != "Procfile":
             notes.append(f"{path} is used")
 
@@ -277,7 +279,8 @@ def read(location: Location) -> Service:
     """Read the entries of a service. ProcfileError where there is nothing to read."""
     config, config_file = location.config, location.config_file
     if location.procfile is None and (config is None or not config.processes):
-        if config_file is not None and (config is None or config.groups):
+        is_broken = any(problem.severity == "error" for problem in location.problems)
+        if config_file is not None and (is_broken or config is None or config.groups):
             return Service(location, group_of(location), config_file, (), ())
         hint = f"looked for {' and '.join(PROCFILES)}; -f names another"
         raise ProcfileError(f"no Procfile in {location.directory}", hint=hint)

@@ -249,6 +249,12 @@ def test_nothing_wrong_as_json(project: MakeProject) -> None:
     assert (result.stdout, result.stderr, result.status) == ("[]\n", "", 0)
 
 
+def test_no_procfile_is_missed_where_the_configuration_is_wrong(project: MakeProject) -> None:
+    result = project({"gaffer.yaml": "web: {command: 'true'}\n"}).run("check")
+    problem = "gaffer.yaml:1:1: unknown key 'web' (processes stand below 'processes:')"
+    assert (result.error(), result.status) == (problem, 1)
+
+
 def test_start_says_the_first_env_file_that_is_missing(project: MakeProject) -> None:
     files: Files = {"gaffer.yaml": "processes:\n  web: {command: 'true', env_files: gone.env}\n"}
     result = project(files).run("start")

@@ -235,3 +235,37 @@ def test_what_is_new_is_watched_in_its_own_directory(project: MakeProject) -> No
     change_until(running, made, "sub/src/a.py", "x", pattern)
     running.read_until(r"\| new up")
     assert "to be watched" not in end(running)
+
+
+def test_what_has_ended_and_is_gone_does_not_count(project: MakeProject) -> None:
+    text = """
+watch_config: true
+processes:
+  web: {command: 'until test -e $PS; do sleep 0.05; done; echo $PS ends', scale: 2}
+"""
+    made = project({"gaffer.yaml": text + "  job: {command: echo done}\n"})
+    running = made.spawn("start", "--exit-policy", "all")
+    running.read_until(r"job\.1 exited with status 0\n")
+    change_until(running, made, "gaffer.yaml", text, r"gaffer\.yaml changed: without job\n")
+    for name in ("web.1", "web.2"):
+        made.write({name: ""})
+        running.read_until(rf"\| {name} ends\n")
+        running.read_until(rf"{name} exited with status 0\n")
+    assert running.wait() == 0
+
+
+def test_what_else_is_said_of_a_process(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO})
+    running = started(made, r"\| web has one", r"\| api up")
+    new = TWO.replace("web: {", "web: {log: web.log, ").replace("api: {", "api: {log: false, ")
+    new += "  new: {command: 'echo new up; exec sleep 100', log: new.log}\n"
+    pattern = r"gaffer\.yaml changed: new new; restarting web, api\n"
+    change_until(running, made, "gaffer.yaml", new, pattern)
+    running.read_until(r"\| new up")
+    wait_until(lambda: made.path("web.log").exists(), "web.log")
+    ready = new.replace("new: {", "new: {ready: {exec: 'true'}, ")
+    change_until(running, made, "gaffer.yaml", ready, r"gaffer\.yaml changed: restarting new\n")
+    running.read_until(r"new\.1 is ready")
+    assert end(running).count("api up") == 1
+    assert made.path("web.log").read_text() == "web has one\n"
+    assert made.path("new.log").read_text() == "new up\nnew up\n"

@@ -424,6 +424,32 @@ def test_how_it_is_ended_by_a_signal(project: MakeProject, signum: signal.Signal
     assert [child.attrib["type"] for child in suite.findall("testcase/error")] == ["interrupted"]
 
 
+STUBBORN = "trap '' TERM; echo up; while :; do sleep 0.1; done"
+
+
+@pytest.mark.parametrize(
+    ("option", "settings"),
+    [
+        ("--timeout", ""),
+        ("--ready-timeout", ", ready: {file: never}"),
+        ("", ", ready: {file: never, timeout: 1.5}"),
+    ],
+)
+def test_no_time_is_up_once_it_is_interrupted(
+    project: MakeProject, option: str, settings: str
+) -> None:
+    made = project({"gaffer.yaml": f'processes: {{web: {{command: "{STUBBORN}"{settings}}}}}\n'})
+    args = ["-p", str(free_port()), "--settle", "0", "-t", "2.5", "--logs", "stream"]
+    args += [option, "1.5"] if option else []
+    running = made.spawn("test", *args, "echo up; exec sleep 60", env=NOWHERE)
+    for _ in range(1 if settings else 2):
+        running.read_until("up$")
+    running.signal(signal.SIGINT)
+    assert running.wait() == -signal.SIGINT, running.text
+    assert "had to be killed" in running.text or "killing web.1" in running.text
+    assert "interrupted after" in running.text
+
+
 def test_a_failure_that_came_before_the_signal_keeps_its_status(project: MakeProject) -> None:
     made = project({"Procfile": f"web: {SLEEP}\nbad: {DIES_WHEN_TOLD.format(3)}\n"})
     args = ("-p", str(free_port()), "--settle", "0.2")

@@ -99,6 +99,18 @@ def test_everybody_knows_where_all_are(files: Files) -> None:
     assert site.environment["GAFFER_PORT_WORKER"] == "5100"  # there is only one
 
 
+def test_two_groups_with_one_variable_are_told_of(files: Files) -> None:
+    files({"api/Procfile": "web-ui: sh\n", "api-web/Procfile": "ui: sh\n"})
+    plan = load("api", "api-web")
+    assert {template.environment["GAFFER_PORT_API_WEB_UI"] for template in plan.templates} == {
+        "5000"
+    }
+    told = "GAFFER_PORT_API_WEB_UI is the port of 'api:web-ui', so 'api-web:ui' has none"
+    assert [str(problem) for problem in plan.problems] == [
+        f"api-web/Procfile:1: {told} (rename one of them)"
+    ]
+
+
 def test_a_pattern_stands_for_the_directories_that_have_a_procfile(files: Files) -> None:
     files({**TWO, "docs/README": "", "Makefile": ""})
     assert names(load("*")) == ["api:web", "api:worker", "site:web"]
@@ -109,7 +121,13 @@ def test_a_pattern_stands_for_the_directories_that_have_a_procfile(files: Files)
 def test_two_directories_of_one_name(files: Files) -> None:
     files({"a/web/Procfile": "web: sh\n", "b/web/Procfile": "web: sh\n"})
     assert names(load("a/web", "b/web")) == ["a-web:web", "b-web:web"]
-    assert "are both 'a-web'" in refusal("a/web", "a/web")
+    files({"c/a/web/Procfile": "web: sh\n"})
+    assert "are both 'a-web'" in refusal("a/web", "c/a/web")
+
+
+def test_a_directory_that_is_named_twice_is_one(files: Files) -> None:
+    files(TWO)
+    assert names(load("site", "*", "api/../site")) == ["site:web", "api:web", "api:worker"]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +256,19 @@ groups:
     assert {template.restart for template in load().templates} == {"on-failure"}
     assert {template.environment["ALL"] for template in load().templates} == {"x"}
     assert refusal(profiles=["iu"]) == "no process has the profile 'iu' (there is ui)"
+
+
+def test_a_group_of_its_own_is_no_match_of_a_pattern(files: Files) -> None:
+    files({**TWO, "gaffer.yaml": "groups: {all: '*', back: {directory: api, port: 7000}}\n"})
+    assert names(load()) == ["site:web", "back:web", "back:worker"]
+
+
+def test_groups_of_a_group_are_told_of(files: Files) -> None:
+    files({**TWO, "gaffer.yaml": "groups: {api: api}\n", "api/gaffer.yaml": "groups: {a: ../site}"})
+    plan = load()
+    assert names(plan) == ["api:web", "api:worker"]
+    told = "api/gaffer.yaml:1:1: the groups of a group are left out"
+    assert [str(problem) for problem in plan.problems] == [told]
 
 
 def test_a_group_whose_directory_is_missing(files: Files) -> None:

@@ -361,6 +361,16 @@ def test_an_update_to_the_same_files_misses_nothing(watched: MakeWatched) -> Non
     made.settle(1)
 
 
+def test_the_same_files_after_none(watched: MakeWatched) -> None:
+    made = watched()
+    made.begin("web")
+    made.app.update({})
+    made.app.update({"web": Watch(("src",), debounce=DEBOUNCE)})
+    made.driver.run_until(lambda: made.app.is_watching)
+    write(made.directory / "src" / "app.py")
+    made.settle(1)
+
+
 def test_files_where_there_were_none(driver: ManagerDriver, tmp_path: Path) -> None:
     made = Watched(driver, tmp_path, {})
     driver.sh("web", SLEEP, cwd=str(tmp_path))

@@ -109,8 +109,12 @@ class ExitPolicy:
         return self._policy == FIRST or (self._policy == FAILURE and status != 0)
 
     def _all_have_ended(self) -> bool:
-        wanted = sum(state.numprocesses for state in self._manager.processes.values())
-        return len(self._ended) >= wanted
+        # Not all that has ended need be there still: a changed plan may be without it.
+        return all(
+            (name, instance) in self._ended
+            for name, state in self._manager.processes.items()
+            for instance in range(1, state.numprocesses + 1)
+        )
 
     def _end(self, reason: str) -> None:
         self._is_ending = True

@@ -153,7 +153,7 @@ class Trial:
 
     def _handle_not_ready(self, _evtype: str, event: dict[str, Any]) -> None:
         service = self._service(event)
-        if service is not None:
+        if service is not None and not self._manager.stopping:
             service.blame(
                 NOT_READY, f"was not ready after {event['seconds']:.1f} s: {event['reason']}"
             )
@@ -237,6 +237,8 @@ class Trial:
             self._end(f"stopping because {listing([short(name) for name in names])} can't start")
 
     def _handle_ready_timeout(self) -> None:
+        if self._manager.stopping:
+            return  # somebody has interrupted it, and some take their time to stop
         limit = self._terms.ready_timeout
         late = [service for service in self._services.values() if not service.is_done]
         for service in late:
@@ -283,6 +285,8 @@ class Trial:
         )
 
     def _handle_timeout(self) -> None:
+        if self._manager.stopping:
+            return
         assert self._results.command is not None
         self._results.command.has_timed_out = True
         limit = self._terms.timeout

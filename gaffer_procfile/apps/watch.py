@@ -113,6 +113,7 @@ class WatchFiles:
 
     def _end_thread(self) -> None:
         self.is_watching = False
+        self._wanted = None
         if self._thread is not None:
             self._thread.stop()
             self._thread = None

@@ -14,7 +14,8 @@ from .streams import STDOUT, complain, wants_colour
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from ..apps.console import MakeView, View
     from ..output.source import Source
@@ -45,9 +46,29 @@ def make_prefixes(args: Namespace, plan: Plan) -> Prefixes:
     return _prefixes(args.prefix, plan, clock, colours, mark_stderr=args.mark_stderr)
 
 
+class LogSettings:
+    """What a plan says of its processes' output; a later plan may say otherwise."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.muted: set[str] = set()
+        self.paths: dict[str, str] = {}
+        self.update(plan)
+
+    def update(self, plan: Plan) -> None:
+        """This plan holds from now on, for processes that are yet to be started."""
+        self.muted.clear()  # who asks has these
+        self.paths.clear()
+        for template in plan.templates:
+            if template.log is False:
+                self.muted.add(template.full_name)
+            elif isinstance(template.log, str):
+                self.paths[template.full_name] = template.log
+
+
 def make_console(
     args: Namespace,
     plan: Plan,
+    settings: LogSettings,
     prefixes: Prefixes,
     on_broken: Callable[[OSError], object],
     *,
@@ -72,8 +93,8 @@ def make_console(
         make_view or _view(args, prefixes),
         display=display,
         on_broken=on_broken,
-        is_shown=_filter(args, plan),
-        logs=_logs(args, plan, warn),
+        is_shown=_filter(args, plan, settings.muted),
+        logs=_logs(args, plan, settings.paths, warn),
         secrets=find_secrets(args, plan),
         quiet=quiet,
     )
@@ -116,14 +137,15 @@ def assign_prefixes(prefixes: Prefixes, plan: Plan) -> None:
             prefixes.assign(name, entry.full_name, entry.colour)
 
 
-def _filter(args: Namespace, plan: Plan) -> Callable[[Source], bool]:
-    """Which processes are shown: `--only` these, without those to `--hide`."""
+def _filter(args: Namespace, plan: Plan, muted: AbstractSet[str]) -> Callable[[Source], bool]:
+    """Which processes are shown: `--only` these, without those to `--hide` and the `muted`."""
     only, hidden = _chosen(args.only, plan), _chosen(args.hide, plan)
-    hidden |= {template.full_name for template in plan.templates if template.log is False}
 
     def is_shown(source: Source) -> bool:
         known = {source.template, f"{source.template}.{source.index}"}
-        return (not only or not only.isdisjoint(known)) and hidden.isdisjoint(known)
+        if source.template in muted or not hidden.isdisjoint(known):
+            return False
+        return not only or not only.isdisjoint(known)
 
     return is_shown
 
@@ -137,16 +159,13 @@ def _chosen(words: Sequence[str] | None, plan: Plan) -> set[str]:
     return chosen
 
 
-def _logs(args: Namespace, plan: Plan, warn: Callable[[str], object]) -> list[View]:
+def _logs(
+    args: Namespace, plan: Plan, paths: Mapping[str, str], warn: Callable[[str], object]
+) -> list[View]:
     size = _size(args.log_size)
     kept = None if args.log_keep is None else whole_number(args.log_keep, "--log-keep", 0)
     logs: list[View] = []
-    paths = {
-        template.full_name: template.log
-        for template in plan.templates
-        if isinstance(template.log, str)
-    }
-    if paths:
+    if paths or plan.watches_its_files:  # there may be some later
         from ..output.raw_files import RawFiles
 
         logs.append(RawFiles(paths, warn))

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 _OF_PROCESS = (
     "command",
     "directory",
+    "healthy",
+    "log",
+    "once",
     "port",
     "pty",
+    "ready",
     "restart",
     "shell",
     "stop_signal",

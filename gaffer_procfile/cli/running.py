@@ -98,13 +98,15 @@ class Run:
         """Make what shows the processes, and what ends them. Raises UsageError for options."""
         from ..apps.failures import FailureReport
         from ..apps.signals import Signals
-        from .output import make_console, make_prefixes, wants_pty
+        from .output import LogSettings, make_console, make_prefixes, wants_pty
 
         args, plan = self._args, self._plan
         self._prefixes = make_prefixes(args, plan)
+        self._log_settings = LogSettings(plan)
         self._console = make_console(
             args,
             plan,
+            self._log_settings,
             self._prefixes,
             self._handle_broken_output,
             display=self._display,
@@ -290,6 +292,7 @@ class Run:
         self._names.replace(plan.names)  # who displays has these
         self._plan = plan
         assign_prefixes(self._prefixes, plan)
+        self._log_settings.update(plan)
         self._console.hide(find_secrets(self._args, plan))
         if self._config_apps is not None:
             self._config_apps.update(plan)

@@ -149,7 +149,10 @@ def _has_keys(args: Namespace) -> bool:
     """Whether a person sits before a terminal that is ours, and sees what we say."""
     if args.no_keys or args.json or args.quiet or args.no_prefix:
         return False
-    return os.isatty(0) and os.isatty(STDOUT) and os.tcgetpgrp(0) == os.getpgrp()
+    try:
+        return os.isatty(0) and os.isatty(STDOUT) and os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False  # it is another session's
 
 
 def _stop_timeout(args: Namespace) -> float | None:
