@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import termios
 
 import psutil
+import pytest
 from cli import MakeProject, Project, Running, wait_until
 from cli import project as project
 
@@ -45,10 +47,13 @@ def test_restart_one_and_all(project: MakeProject) -> None:
 
 
 def test_status_and_help(project: MakeProject) -> None:
-    running = start(project(TWO))
+    running = start(
+        project({"Procfile": TWO["Procfile"] + "clock: exec sleep 100\n"}), "-c", "clock=0"
+    )
     running.send(b"s")
     running.read_until(r"gaffer +.*\| .*web\.1 +running, pid \d+, up \d+ s")
     running.read_until(r"worker\.1 +running, pid \d+, up \d+ s")
+    running.read_until(r"clock +is scaled to 0")
     running.send(b"?")
     running.read_until(r"q  stop everything, as Ctrl-C does")
     running.send(b"rx")
@@ -119,6 +124,29 @@ def test_attach_to_one_of_several(project: MakeProject) -> None:
     assert running.wait() == 0
 
 
+def test_nothing_of_gaffers_disturbs_who_is_attached(project: MakeProject) -> None:
+    made = project(
+        {
+            "Procfile": "repl: echo repl up; while read x; do echo has $x; done\n"
+            "web: echo web up; exec sleep 100\n"
+        }
+    )
+    running = start(made)
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    running.send(b"a1")
+    running.read_until(r"Ctrl-C detaches")
+    assert made.run("restart", "web").status == 0
+    running.send(b"Bob\n")
+    running.read_until(r"has Bob")
+    assert "web.1 stopped" not in running.text
+    running.send(b"\x03")
+    running.read_until(r"web\.1 stopped")
+    running.read_until(r"web\.1 started")
+    running.read_until(r"what the others wrote meanwhile")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
 def test_more_processes_than_keys(project: MakeProject) -> None:
     lines = [f"w{number}: exec sleep 100\n" for number in range(1, 37)]
     made = project({"Procfile": "".join(lines) + "worker: echo worker up; exec sleep 100\n"})
@@ -169,3 +197,11 @@ def test_no_keys_where_nobody_presses_them(project: MakeProject) -> None:
         running = made.spawn("start", *args, **settings)
         assert running.wait() == 0
         assert "keys:" not in running.text
+
+
+@pytest.mark.skipif(shutil.which("setsid") is None, reason="there is no setsid")
+def test_no_keys_from_the_terminal_of_another_session(project: MakeProject) -> None:
+    made = project({"Procfile": "web: echo up\n"})
+    running = made.spawn_shell("setsid -w $gaffer start", pty=True)
+    assert running.wait() == 0, running.text
+    assert "web.1 started" in running.text and "keys:" not in running.text

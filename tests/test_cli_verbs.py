@@ -182,6 +182,21 @@ def test_ps_watch_redraws_and_leaves_the_terminal_as_it_was(serve: Serve) -> Non
     assert len(states) == 2 and states[0] == states[1]
 
 
+def test_ps_watch_is_halted_and_goes_on(serve: Serve) -> None:
+    served = serve(f"web: {STAYS}\n")
+    script = "$gaffer ps --watch; echo back in the shell; fg"
+    shell = served.project._spawn(["sh", "-mc", script], pty=True)
+    shell.read_until(r"web\.1")
+    shell.send(b"\x1a")  # Ctrl-Z
+    shell.read_until(r"\x1b\[\?25h\x1b\[\?1049l")
+    shell.read_until("back in the shell")
+    shell.read_until(r"\x1b\[\?1049h")
+    shell.read_until(r"web\.1")
+    shell.send(b"\x03")
+    shell.read_until(r"\x1b\[\?25h\x1b\[\?1049l")
+    assert shell.wait() in (130, -signal.SIGINT)
+
+
 def test_ps_watch_without_a_terminal_ends_with_gaffer(serve: Serve) -> None:
     served = serve(f"web: {STAYS}\n")
     running = served.spawn("ps", "--watch")
@@ -216,6 +231,29 @@ def test_stop_returns_when_it_is_gone(serve: Serve) -> None:
     assert (again.status, again.stdout) == (0, "web.1 wasn't running\nworker.1 stopped\n")
 
 
+LEAVES = "(trap '' TERM; exec sleep 1) & echo has left one; exec sleep 600"
+
+
+@pytest.mark.parametrize("verb", [("stop", "web"), ("scale", "web=0")])
+def test_what_is_left_behind_has_gone_too(serve: Serve, verb: tuple[str, str]) -> None:
+    """It goes after the last event of its process."""
+    served = serve(f"web: {LEAVES}\nworker: {STAYS}\n")
+    wait_until(lambda: "has left one" in served.run("logs").stdout, "the child")
+    result = served.run(*verb)
+    assert result.status == 0, result
+    assert [each["state"] for each in served.ps("web")] in ([], ["stopped"])
+
+
+def test_what_is_started_meanwhile_does_not_stop(serve: Serve) -> None:
+    served = serve(f"web: {LEAVES}\n")
+    wait_until(lambda: "has left one" in served.run("logs").stdout, "the child")
+    stopping = served.spawn("stop", "web")
+    wait_until(lambda: served.state("web.1") == "stopping", "the stop")
+    assert served.run("restart", "web", "--no-wait").status == 0
+    stopping.read_until(r"web\.1 was started meanwhile")
+    assert stopping.wait() == 1
+
+
 def test_stop_one_instance(serve: Serve) -> None:
     served = serve(f"web: {STAYS}\n", settings={"*": {"numprocesses": 3, "restart": "always"}})
     result = served.run("stop", "web.2", "--json")
@@ -242,6 +280,21 @@ def test_restart_returns_when_it_is_replaced(serve: Serve) -> None:
     [one] = json.loads(served.run("restart", "web.2", "--json").stdout)
     assert one["process"] == "web.2" and one["os_pid"] != after["web.2"]
     assert served.ps("web.1")[0]["os_pid"] == after["web.1"]
+
+
+@pytest.mark.parametrize(
+    "verb", [("stop", "web.2"), ("scale", "web=1"), ("signal", "KILL", "web.2")]
+)
+def test_restart_ends_when_one_does_not_start(serve: Serve, verb: tuple[str, ...]) -> None:
+    slow = "trap 'sleep 1; exit 0' TERM; echo trap is set; while :; do sleep 0.05; done"
+    served = serve(f"web: {slow}\n", settings={"*": {"numprocesses": 2}})
+    wait_until(lambda: served.run("logs").stdout.count("trap is set") == 2, "the traps")
+    restarting = served.spawn("restart", "web")
+    wait_until(lambda: served.state("web.1") == "stopping", "the restart")
+    assert served.run(*verb, "--no-wait" if verb[0] != "signal" else "--tree").status == 0
+    restarting.read_until(r"web\.2 ended meanwhile, or was stopped")
+    assert restarting.wait() == 1
+    assert "web.1 started" in restarting.text
 
 
 def test_restart_starts_what_is_stopped_or_has_ended(serve: Serve) -> None:

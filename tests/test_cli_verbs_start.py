@@ -6,10 +6,13 @@ import json
 import re
 import signal
 
-from cli import MakeProject, Project, Running
+import psutil
+from cli import MakeProject, Project, Running, wait_until
 from cli import project as project
 from conftest import is_alive
 from served import runtime as runtime
+
+from gaffer_procfile.control import runs_in
 
 STAYS = "exec sleep 600"
 PROCFILE = f"web: echo here; {STAYS}\nworker: {STAYS}\n"
@@ -18,6 +21,7 @@ PROCFILE = f"web: echo here; {STAYS}\nworker: {STAYS}\n"
 def start(made: Project, *args: str) -> Running:
     running = made.spawn("start", *args)
     running.read_until(r"worker\.1 started")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
     return running
 
 
@@ -87,3 +91,18 @@ def test_an_end_by_the_exit_policy_is_seen_by_who_waits(runtime: str, project: M
     assert running.wait() == 4
     assert waiting.wait() in (4, 3)  # it may have come when all was over
     assert re.search(r"worker\.1 +\| exited with status 4", events.read_all())
+
+
+def test_wait_for_the_end_of_what_is_stopped_before_it_starts_again(
+    runtime: str, project: MakeProject
+) -> None:
+    made = project({"Procfile": f"web: exit 4\nworker: {STAYS}\n"})
+    running = start(made, "--restart", "on-failure", "--exit-policy", "never")
+    running.read_until(r"starting it again in [2-9]")
+    waiting = made.spawn("wait", "--exit", "web")
+    wait_until(lambda: psutil.Process(waiting.pid).net_connections("unix"), "the connection")
+    assert made.run("stop", "web").status == 0
+    waiting.read_until(r"web\.1 exited with status 4")
+    assert waiting.wait() == 4
+    assert made.run("down").status == 0
+    running.wait()

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     MakeView = Callable[[Loop, Callable[[bytes], object]], View]
 
 
+HELD = 100  # of gaffer's own lines, while the screen is somebody else's
+
+
 class _Flow:
     """One stream of one process on its way to all views; `shown` is the one on the screen."""
 
@@ -118,6 +121,7 @@ class ConsoleOutput:
         self._tails: dict[int, Tail] = {}
         self._paused = False
         self._only: Sequence[str] | None = None
+        self._held: list[tuple[str, str, dict[str, Any], Sequence[bytes]]] | None = None
 
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
@@ -128,6 +132,7 @@ class ConsoleOutput:
         manager.subscribe("exit", self._handle_exit)
 
     def stop(self) -> None:
+        self.release()
         self._view.finish()
         for logs in self._logs:
             logs.finish()
@@ -161,8 +166,21 @@ class ConsoleOutput:
         """Write a line of gaffer's own, about `event`, and the last lines that a process wrote."""
         text = self.redact(text)
         views = [*([] if self._quiet else [self._view]), *self._logs]
+        if self._held is not None and not self._quiet:
+            self._held = [*self._held[1 - HELD :], (text, event, details or {}, last_lines)]
+            views = self._logs
         for view in views:
             view.say(text, event, details or {}, last_lines)
+
+    def hold(self) -> None:
+        """Keep for later what gaffer itself says: the screen is somebody else's for a while."""
+        self._held = []
+
+    def release(self) -> None:
+        """Say the last of what was kept."""
+        held, self._held = self._held or [], None
+        for words in held:
+            self._view.say(*words)
 
     def show_only(self, templates: Sequence[str] | None) -> None:
         """Show on the screen from now on what these write, of those that are shown; None: all."""

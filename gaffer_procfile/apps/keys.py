@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
         def say(self, text: str) -> object: ...
         def show_only(self, templates: Sequence[str] | None) -> object: ...
+        def hold(self) -> object: ...
+        def release(self) -> object: ...
 
 
 HINT = "keys: r restart, s status, f filter, a attach, h help, q quit"
@@ -211,10 +213,12 @@ class Keys:
         if name is None or self._keyboard is None:
             return
         self._console.show_only([])
+        self._console.hold()
         self._keyboard.lend(self._attach(name), self._handle_detached)
 
     def _handle_detached(self) -> None:
         self._console.show_only(None if self._shown is None else [self._shown])
+        self._console.release()
         self._console.say("what the others wrote meanwhile: `gaffer logs`")
 
     def _show_status(self) -> None:
@@ -228,7 +232,8 @@ class Keys:
                     text += f", pid {slot.process.pid}, up {_duration(up)}"
                 self._console.say(text)
             if not state.slots:
-                self._console.say(f"{self._short(name).ljust(width)} waits")
+                how = "waits" if state.numprocesses else "is scaled to 0"
+                self._console.say(f"{self._short(name).ljust(width)} {how}")
         groups = self._manager.get_groups()
         if len(groups) > 1:
             self._console.say(f"groups: {listing(groups)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ..client import Follower, Gone, Stream
-from ..slots import AT_REST
+from ..slots import AT_REST, STOPPING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 PENDING_STATES = ("pending", "starting", "stopping")
+LOOK = 0.1  # seconds
 
 
 class Progress:
@@ -47,6 +48,8 @@ class Progress:
     def wait(self, is_done: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until `is_done()`, which is asked after every event; False when time is over.
 
+        What leaves others behind has had its last event when they go: then it is asked now and then.
+
         Raises Gone if all the runs end before.
         """
         end = None if timeout is None else time.monotonic() + timeout
@@ -57,9 +60,17 @@ class Progress:
             left = None if end is None else end - time.monotonic()
             if left is not None and left <= 0:
                 return False
-            if self._follower.wait(left):
+            is_quiet = not self._is_stopping()
+            if self._follower.wait(left if is_quiet else min(LOOK, left or LOOK)) or not is_quiet:
                 self._look()
         return True
+
+    def _is_stopping(self) -> bool:
+        return any(
+            instance["state"] == STOPPING
+            for remote in self._remotes.values()
+            for instance in remote.instances()
+        )
 
     def _look(self) -> None:
         for stream, remote in self._remotes.items():

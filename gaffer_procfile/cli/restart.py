@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..apps.exit_policy import WILL_RESTART
 from ..client import Gone
 from ..errors import GafferError
 from .options import Option
-from .progress import Progress
+from .progress import Progress, is_at_rest
 from .remote import ask, choose, find_remotes
 from .streams import complain, printable, show
 from .verb import CONTROL, add_names, show_json, verb_parser
@@ -67,6 +68,7 @@ class _Restarts:
         self._is_silent = is_silent
         self._all: dict[Slot, str] = {}  # what each is called
         self._left: set[Slot] = set()
+        self._ended: set[Slot] = set()  # and nothing was to follow then
 
     def ask(self, target: Target) -> None:
         if target.numbers is None:
@@ -103,6 +105,8 @@ class _Restarts:
             self._finish(slot, f"started (pid {event['os_pid']})")
         elif kind == "exit" and event.get("reason"):
             self._finish(slot, event["reason"], has_failed=True)
+        elif kind == "exit" and event["then"] not in WILL_RESTART:
+            self._ended.add(slot)
 
     def _finish(self, slot: Slot, what: str, *, has_failed: bool = False) -> None:
         self._left.discard(slot)
@@ -116,6 +120,11 @@ class _Restarts:
     def is_done(self) -> bool:
         if any(remote.has_ended for remote, _name, _number in self._left):
             raise Gone
+        # Before its turn came one may have ended by itself, or somebody else may have stopped it. If
+        # that was before we asked, it isn't at rest any more.
+        for slot in self._left & self._ended:
+            if is_at_rest(slot[0].instance(slot[1], slot[2])):
+                self._finish(slot, "ended meanwhile, or was stopped", has_failed=True)
         return not self._left
 
     def announce(self) -> None:

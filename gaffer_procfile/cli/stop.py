@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ..errors import GafferError
+from ..slots import AT_REST, STOPPING
 from .options import Option
 from .progress import Progress, is_at_rest
 from .remote import ask, choose, find_remotes
-from .streams import printable, show
+from .streams import complain, printable, show
 from .verb import CONTROL, add_names, show_json, verb_parser
 
 TYPE_CHECKING = False
@@ -43,13 +45,14 @@ def run(argv: Sequence[str]) -> int:
         stopping = [(target.remote, each) for target in targets for each in target.instances()]
         for target in targets:
             _stop(target)
+        failed = False
         if not args.no_wait:
-            _wait(progress, stopping, is_silent=args.json)
+            failed = not _wait(progress, stopping, is_silent=args.json)
         elif not args.json:
             show("".join(f"{printable(each['process'])} is to stop\n" for _, each in stopping))
     if args.json:
         show_json(_afterwards(stopping))
-    return 0
+    return GafferError.exit_status if failed else 0
 
 
 def _stop(target: Target) -> None:
@@ -60,14 +63,20 @@ def _stop(target: Target) -> None:
         ask(target.remote, f"/instances/{instance['id']}/stop")
 
 
-def _wait(progress: Progress, stopping: Sequence[tuple[Remote, Json]], *, is_silent: bool) -> None:
-    """Say of each that it has stopped, as soon as it has."""
+def _wait(progress: Progress, stopping: Sequence[tuple[Remote, Json]], *, is_silent: bool) -> bool:
+    """Say of each that it has stopped, as soon as it has; whether all have."""
     left = list(stopping)
+    has_failed = False
 
     def is_done() -> bool:
+        nonlocal has_failed
         for remote, instance in list(left):
             now = remote.instance(instance["name"], instance["instance"])
-            if is_at_rest(now):
+            if now is not None and now["state"] not in (STOPPING, *AT_REST):
+                left.remove((remote, instance))  # somebody else wants something else
+                complain(f"{printable(instance['process'])} was started meanwhile")
+                has_failed = True
+            elif is_at_rest(now):
                 left.remove((remote, instance))
                 if not is_silent:
                     what = "wasn't running" if is_at_rest(instance) else "stopped"
@@ -75,6 +84,7 @@ def _wait(progress: Progress, stopping: Sequence[tuple[Remote, Json]], *, is_sil
         return not left
 
     progress.wait(is_done)
+    return not has_failed
 
 
 def _afterwards(stopping: Sequence[tuple[Remote, Json]]) -> list[Json]:

@@ -78,7 +78,7 @@ class RawMode:
 
 
 class FullScreen:
-    """Shows lines that change, on the terminal's other screen."""
+    """Shows lines that change, on the terminal's other screen. Ctrl-Z gives that back for a while."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -87,6 +87,13 @@ class FullScreen:
     def enter(self) -> None:
         self._is_in = True
         write_all(self._fd, _ENTER)
+        if signal.getsignal(signal.SIGTSTP) == signal.SIG_DFL:
+            signal.signal(signal.SIGTSTP, self._halt)
+
+    def _halt(self, signum: int, _frame: FrameType | None) -> None:
+        self.leave()
+        signal.raise_signal(signum)  # here we are halted, and go on
+        self.enter()
 
     def draw(self, lines: Sequence[str]) -> None:
         rows = os.get_terminal_size(self._fd).lines or _USUAL_ROWS
@@ -99,6 +106,8 @@ class FullScreen:
     def leave(self) -> None:
         if self._is_in:
             self._is_in = False
+            if signal.getsignal(signal.SIGTSTP) == self._halt:
+                signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             write_all(self._fd, _LEAVE)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ..apps.outcome import describe, shell_status
 from ..client import Gone
 from ..errors import GafferError, UsageError
-from ..slots import STOPPED
 from .options import Option
 from .progress import Progress, is_at_rest
 from .remote import choose, find_remotes
@@ -161,10 +160,7 @@ class _Exits:
             for instance in target.instances():
                 slot = (target.remote, instance["name"], instance["instance"])
                 self._left[slot] = instance["process"]
-                # Where its end is so new that nothing is known of it yet, the event is on its way.
-                if instance["state"] == STOPPED or (
-                    is_at_rest(instance) and instance["exit_status"] is not None
-                ):
+                if is_at_rest(instance):
                     self._note(slot, instance)
 
     def handle(self, remote: Remote, event: Json) -> None:
@@ -187,6 +183,10 @@ class _Exits:
     def is_done(self) -> bool:
         if any(remote.has_ended for remote, _name, _number in self._left):
             raise Gone
+        for slot in list(self._left):  # one that was stopped while it waited has no end to tell of
+            instance = slot[0].instance(slot[1], slot[2])
+            if is_at_rest(instance):
+                self._note(slot, instance or {})
         return not self._left
 
     def missing(self) -> list[str]:
