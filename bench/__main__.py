@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench import (
     crowd,
+    followers,
     fuzz,
     http,
     idle,
@@ -43,6 +44,7 @@ FAMILIES: dict[str, Callable[[Contestants], Iterator[Row]]] = {
     "readiness": readiness.rows,
     "verbs": verbs.rows,
     "http": http.rows,
+    "followers": followers.rows,
     "fuzz": fuzz.rows,
 }
 

@@ -198,3 +198,21 @@ def test_what_a_chatty_one_lost_behind_a_quiet_ones_line_is_counted() -> None:
     read = sum(block.count - known for block, known in cursor.take())
     assert read < 1_000
     assert abs(read + cursor.skipped - 10_001) < 200
+
+
+def test_it_knows_from_where_on_it_has_all() -> None:
+    written = Written(size=2000)
+    of_a = lambda source: source.name == "a"  # noqa: E731
+    written.write(1, b"quiet\n")
+    assert written.ring.whole_from() == 1
+    numbers = []
+    for number in range(50):
+        numbers.append(written.ring.next)
+        written.write(2, b"chatty %d\n" % number)
+    kept = len(written.lines("b"))
+    assert 1 < kept < 50
+    whole = written.ring.whole_from()
+    assert numbers[-kept - 1] < whole <= numbers[-kept]
+    assert written.ring.whole_from(of_a) == 1 and written.ring.has(1, 1, of_a)
+    assert written.ring.has(kept, whole) and not written.ring.has(kept + 1, whole)
+    assert written.ring.has(0, written.ring.next)

@@ -316,17 +316,29 @@ class LogRing:
 
     def begins(self, count: int, wanted: Wanted | None = None) -> int:
         """The number at which the last `count` lines of those wanted begin."""
-        from heapq import merge
-
         since = self.next
-        shelves = [reversed(shelf.blocks) for shelf in self._shelves.values()]
-        for block in merge(*shelves, key=lambda block: block.first, reverse=True):
+        for block in self._backwards(wanted):
             if count <= 0:
                 break
-            if wanted is None or wanted(block.source):
-                since = block.first + max(0, block.count - count)
-                count -= block.count
+            since = block.first + max(0, block.count - count)
+            count -= block.count
         return since
+
+    def has(self, count: int, since: int, wanted: Wanted | None = None) -> bool:
+        """Whether there are so many lines from number `since` on."""
+        for block in self._backwards(wanted):
+            if count <= 0 or block.first < since:
+                break
+            count -= block.count
+        return count <= 0
+
+    def _backwards(self, wanted: Wanted | None) -> Iterator[LogBlock]:
+        from heapq import merge
+
+        shelves = [reversed(shelf.blocks) for shelf in self._shelves.values()]
+        for block in merge(*shelves, key=lambda block: block.first, reverse=True):
+            if wanted is None or wanted(block.source):
+                yield block
 
     def begins_at(self, when: float) -> int:
         """The number of the first line that came at `when` or later."""
