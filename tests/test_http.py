@@ -245,6 +245,12 @@ def test_readiness(serve: Serve) -> None:
     assert served.get("/readiness")["ready"]  # it isn't wanted
 
 
+def test_what_a_process_costs_is_what_it_has_started_too(serve: Serve) -> None:
+    served = serve()
+    served.driver.sh("web", f"{sys.executable} -c 'import time; time.sleep(600)' & {SLEEP}")
+    served.ask_until(lambda: served.get("/stats")["stats"][0]["rss"] > 6_000_000)
+
+
 def test_shutdown(serve: Serve) -> None:
     served = sleeping(serve())
     follower = served.follow("/events?follow=1")
