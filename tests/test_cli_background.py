@@ -79,6 +79,18 @@ def test_a_failure_is_shown_with_its_status(project: MakeProject) -> None:
     assert made.run("start", "--background", "--log-dir", "logs", "web", "none").status == 1
 
 
+def test_a_failure_that_ends_nothing_is_shown_too(
+    project: MakeProject, down: list[Project]
+) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\nbad: echo oops; exit 7\n"})
+    down.append(made)
+    result = made.run("start", "-D", "--exit-policy", "never")
+    assert result.status == 1
+    assert "bad.1 exited with status 7" in result.stdout
+    assert re.search(r"not all is up, the rest runs on \(pid \d+\)", result.stderr)
+    assert "web.1" in made.run("ps").stdout
+
+
 def test_what_is_wrong_is_said_once(project: MakeProject, down: list[Project]) -> None:
     made = project({"Procfile": f"web: {SLEEP}\na.b: x\n"})
     down.append(made)

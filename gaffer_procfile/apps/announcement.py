@@ -13,20 +13,23 @@ if TYPE_CHECKING:
 
     from ..manager import Manager
 
-DONE = b"."  # a line of its own: all has come up
+# Lines of their own, the last ones: all has come up, or some of it has failed and the rest runs on.
+DONE = b"."
+FAILED = b"!"
 
 
 class Announcement:
     """Writes a line to `fd` for each process that is ready or has completed, and DONE when all are.
 
-    Then, and at the end of the run, `fd` is closed. A process that is not ready in time, or ends
-    otherwise, is told too, and isn't waited for.
+    Then, and at the end of the run, `fd` is closed. A process that is not ready in time, or has
+    failed, is told too; FAILED is the last line then.
     """
 
     def __init__(self, fd: int, display: Callable[[str, int], str]) -> None:
         self._fd = fd
         self._display = display
         self._missing: set[tuple[str, int]] = set()
+        self._last_line = DONE
 
     def start(self, _loop: Any, manager: Manager) -> None:
         self._missing = {
@@ -48,11 +51,14 @@ class Announcement:
         self._tell(event, f"is ready after {event['seconds']:.1f} s")
 
     def _handle_not_ready(self, _evtype: str, event: dict[str, Any]) -> None:
+        self._last_line = FAILED
         self._tell(event, f"is not ready: {event['reason']}")
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         if event["by_itself"] and event["then"] not in WILL_RESTART:
             failed = event["exit_status"] or event["term_signal"]
+            if failed:
+                self._last_line = FAILED
             self._tell(event, "has failed" if failed else "has completed")
 
     def _tell(self, event: dict[str, Any], how: str) -> None:
@@ -62,7 +68,7 @@ class Announcement:
         self._missing.discard(key)
         lines = [f"{self._display(*key)} {how}".encode("utf-8", "surrogateescape")]
         if not self._missing:
-            lines.append(DONE)
+            lines.append(self._last_line)
         try:
             os.write(self._fd, b"".join(line + b"\n" for line in lines))  # less than a pipe takes
         except BrokenPipeError:

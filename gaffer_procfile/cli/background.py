@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-from ..apps.announcement import DONE
+from ..apps.announcement import DONE, FAILED
 from ..control import project_hash
 from ..errors import GafferError, UsageError
 from ..guard import end_by
@@ -55,10 +55,15 @@ class _Start:
         before = os.path.getsize(log) if os.path.exists(log) else 0
         # Its complaints come by a file: whoever reads our own stderr waits until all have closed it.
         with tempfile.TemporaryFile() as complaints:
-            popen, is_up = self._start(complaints)
+            popen, last_line = self._start(complaints)
             complaints.seek(0)
             os.write(STDERR, complaints.read())
-        if is_up:
+        if last_line == FAILED:
+            _show_end(log, before)
+            popen.returncode = 0  # it is let go
+            complaint = f"not all is up, the rest runs on (pid {popen.pid}); `gaffer down` ends it"
+            raise GafferError(f"{complaint}, the log is {log}")
+        if last_line == DONE:
             show(f"gaffer runs in the background (pid {popen.pid}), its log is {log}\n")
             show("`gaffer logs -f` shows it, `gaffer ps` how it is, `gaffer down` ends it\n")
             popen.returncode = 0  # it is let go
@@ -68,8 +73,8 @@ class _Start:
         complain(f"it has ended before all was up, the log is {log}")
         return status if status > 0 else 128 - status if status < 0 else 1
 
-    def _start(self, complaints: IO[bytes]) -> tuple[subprocess.Popen[bytes], bool]:
-        """Start it, and show what it tells until all is up; whether that came."""
+    def _start(self, complaints: IO[bytes]) -> tuple[subprocess.Popen[bytes], bytes | None]:
+        """Start it, and show what it tells; the last line, or None if it ended before that."""
         ours, theirs = os.pipe()
         popen = subprocess.Popen(
             [sys.executable, "-m", __package__.partition(".")[0], "start", *self._argv],
@@ -82,7 +87,7 @@ class _Start:
         )
         os.close(theirs)
         try:
-            return popen, _show_until_done(ours)
+            return popen, _show_until_the_last(ours)
         except KeyboardInterrupt:
             popen.terminate()
             popen.wait()
@@ -110,15 +115,15 @@ def make_announcement(fd: int, plan: Plan, say: Callable[[str], object]) -> list
     return [settling, Announcement(fd, plan.names.display)]
 
 
-def _show_until_done(fd: int) -> bool:
-    """Show the lines that come; whether DONE was the last one."""
+def _show_until_the_last(fd: int) -> bytes | None:
+    """Show the lines that come, until DONE or FAILED; None if neither does."""
     with open(fd, "rb", closefd=False) as stream:
         for line in stream:
             text = line.rstrip(b"\n")
-            if text == DONE:
-                return True
+            if text in (DONE, FAILED):
+                return text
             show(printable(text.decode("utf-8", "surrogateescape")) + "\n")
-    return False
+    return None
 
 
 def _show_end(log: str, start: int) -> None:

@@ -64,7 +64,9 @@ class _Cost:
             return
         self.cpu_seconds += times.user + times.system
         # Of those that it has waited for. macOS has no such figures.
-        self.cpu_seconds += getattr(times, "children_user", 0) + getattr(times, "children_system", 0)
+        self.cpu_seconds += getattr(times, "children_user", 0) + getattr(
+            times, "children_system", 0
+        )
         self.mem += mem
         self.rss += memory.rss
         self.vms += memory.vms
