@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 
 DELAY = 0.05  # seconds from the start to the socket
+# Bytes of output that are kept. What is kept isn't written over: four times as much slows a flood
+# down by a tenth, as it no longer fits into the processor's cache.
+HISTORY = 1024 * 1024
 
 
 class Serving:
@@ -84,7 +87,7 @@ class Serving:
         from ..http import HttpHandler
 
         plan = self._plan
-        logs = LogRing(redact=self._make_redactor)
+        logs = LogRing(redact=self._make_redactor, size=HISTORY)
         handler = HttpHandler(
             plan.directory,
             tcp=self._tcp,
