@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..loop import adapt
 from ..probes import Subject, make_attempt
+from .waiting_room import ENDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 INTERVAL = 10.0  # seconds between two looks, if the probe has no interval
 KINDS = ("port", "http", "exec", "file", "listens")  # a log line and READY=1 come only once
-ENDS = ("stop_pid", "reap", "exit")
 
 
 class Health:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..loop import adapt
-from ..probes import Subject, make_check
+from ..probes import make_check
 from ..probes.notify import NotifySockets
+from .waiting_room import ENDS, WaitingRoom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,11 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..config.settings import Probe
-    from ..loop import Cancellable, Loop
+    from ..loop import Loop
     from ..manager import Manager
-    from ..probes import Check
-
-ENDS = ("stop_pid", "reap", "exit")  # the events after which nobody asks any more
+    from ..probes import Check, Subject
 
 
 class Readiness:
@@ -38,7 +37,6 @@ class Readiness:
         self._say = say
         self._display = display
         self._sockets = NotifySockets()
-        self._waiting: dict[int, _Waiting] = {}
         self._ready: set[int] = set()
         self._all_told = False
 
@@ -54,6 +52,7 @@ class Readiness:
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
         self._manager = manager
+        self._room = WaitingRoom(self._loop, manager)
         for name in self._probes:
             self.environment(name)
         self._sockets.open(self._loop, self._count)
@@ -66,9 +65,7 @@ class Readiness:
         return state.numprocesses if state else 1
 
     def stop(self) -> None:
-        for waiting in self._waiting.values():
-            waiting.close()
-        self._waiting.clear()
+        self._room.close()
         self._sockets.close()
         self._loop.close()
 
@@ -79,34 +76,27 @@ class Readiness:
         probe = self._probes.get(event["name"])
         if probe is None:
             return
-        try:
-            subject = Subject(self._loop, self._manager, event)
-        except KeyError:
-            return  # nothing is left of it, and its exit is on the way
-        id = subject.id
-        check = make_check(
-            self._loop, subject, probe, lambda: self._handle_ready(id), self._sockets
-        )
-        left = max(0.0, subject.started_at + probe.timeout - self._loop.time())
-        timer = self._loop.call_later(left, self._handle_timeout, id)
-        self._waiting[id] = _Waiting(subject, check, timer)
-        check.start()
+
+        def make_look(subject: Subject) -> Check:
+            return make_check(
+                self._loop, subject, probe, lambda: self._handle_ready(subject.id), self._sockets
+            )
+
+        self._room.admit(event, probe.timeout, make_look, self._handle_timeout)
 
     def _handle_end(self, _evtype: str, event: dict[str, Any]) -> None:
         self._ready.discard(event["pid"])
-        waiting = self._waiting.pop(event["pid"], None)
-        if waiting is not None:
-            waiting.close()
+        self._room.dismiss(event["pid"])
 
     def _handle_ready(self, id: int) -> None:
-        waiting = self._waiting.pop(id)
-        waiting.close()
-        if not waiting.subject.is_up:
+        found = self._room.dismiss(id)
+        if found is None or not found[0].is_up:
             return  # it was ready, and is no more
+        subject, _fault = found
         self._ready.add(id)
-        seconds = self._loop.time() - waiting.subject.started_at
+        seconds = self._loop.time() - subject.started_at
         self._manager.report(id, "ready", seconds=seconds)
-        self._say(f"{self._name(waiting)} is ready after {seconds:.1f} s")
+        self._say(f"{self._name(subject)} is ready after {seconds:.1f} s")
         self._tell_all()
 
     def _tell_all(self) -> None:
@@ -117,31 +107,13 @@ class Readiness:
             self._say("all are ready")
 
     def _handle_timeout(self, id: int) -> None:
-        waiting = self._waiting.pop(id, None)
-        if waiting is None:
+        found = self._room.dismiss(id)
+        if found is None or not found[0].is_up:
             return
-        reason = waiting.check.fault
-        waiting.close()
-        if not waiting.subject.is_up:
-            return
-        seconds = self._loop.time() - waiting.subject.started_at
+        subject, reason = found
+        seconds = self._loop.time() - subject.started_at
         self._manager.report(id, "not_ready", seconds=seconds, reason=reason)
-        self._say(f"{self._name(waiting)} is not ready after {seconds:.1f} s: {reason}")
+        self._say(f"{self._name(subject)} is not ready after {seconds:.1f} s: {reason}")
 
-    def _name(self, waiting: _Waiting) -> str:
-        return self._display(waiting.subject.name, waiting.subject.instance)
-
-
-class _Waiting:
-    """A process that is not ready yet."""
-
-    __slots__ = ("check", "subject", "timer")
-
-    def __init__(self, subject: Subject, check: Check, timer: Cancellable) -> None:
-        self.subject = subject
-        self.check = check
-        self.timer = timer
-
-    def close(self) -> None:
-        self.timer.cancel()
-        self.check.close()
+    def _name(self, subject: Subject) -> str:
+        return self._display(subject.name, subject.instance)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..loop import adapt
-from ..probes import Subject, make_attempt
+from ..probes import make_attempt
 from ..probes.attempt import Polling
+from .waiting_room import ENDS, WaitingRoom
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,10 +13,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..config.settings import Probe
-    from ..loop import Cancellable, Loop
+    from ..loop import Loop
     from ..manager import Manager
-
-ENDS = ("stop_pid", "reap", "exit")
+    from ..probes import Subject
 
 
 class Settling:
@@ -39,19 +39,17 @@ class Settling:
         self._probe = probe
         self._say = say
         self._display = display
-        self._waiting: dict[int, _Waiting] = {}
 
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
         self._manager = manager
+        self._room = WaitingRoom(self._loop, manager)
         manager.subscribe("spawn", self._handle_spawn)
         for evtype in ENDS:
             manager.subscribe(evtype, self._handle_end)
 
     def stop(self) -> None:
-        for waiting in self._waiting.values():
-            waiting.close()
-        self._waiting.clear()
+        self._room.close()
         self._loop.close()
 
     def restart(self) -> None:
@@ -61,41 +59,39 @@ class Settling:
         patience = self._patience.get(event["name"])
         if patience is None:
             return
-        try:
-            subject = Subject(self._loop, self._manager, event)
-        except KeyError:
-            return  # nothing is left of it, and its exit is on the way
-        id = subject.id
-        look = Polling(
-            self._loop, subject, self._probe, make_attempt, lambda: self._handle_listening(id)
-        )
-        left = max(0.0, subject.started_at + patience - self._loop.time())
-        timer = self._loop.call_later(left, self._handle_patience, id)
-        self._waiting[id] = _Waiting(subject, look, timer)
-        look.start()
+
+        def make_look(subject: Subject) -> Polling:
+            return Polling(
+                self._loop,
+                subject,
+                self._probe,
+                make_attempt,
+                lambda: self._handle_listening(subject.id),
+            )
+
+        self._room.admit(event, patience, make_look, self._handle_patience)
 
     def _handle_end(self, _evtype: str, event: dict[str, Any]) -> None:
-        waiting = self._waiting.pop(event["pid"], None)
-        if waiting is not None:
-            waiting.close()
+        self._room.dismiss(event["pid"])
 
     def _handle_listening(self, id: int) -> None:
-        waiting = self._waiting.pop(id)
-        self._report(waiting, f"listens on port {waiting.subject.port(self._probe)} after {{}}")
+        found = self._room.dismiss(id)
+        if found is not None:
+            subject = found[0]
+            self._report(subject, f"listens on port {subject.port(self._probe)} after {{}}")
 
     def _handle_patience(self, id: int) -> None:
-        waiting = self._waiting.pop(id, None)
-        if waiting is None:
+        found = self._room.dismiss(id)
+        if found is None:
             return
+        subject = found[0]
         how = "is up for {}, which counts as ready"
-        if waiting.subject.name in self._should_listen:
-            port = waiting.subject.port(self._probe)
+        if subject.name in self._should_listen:
+            port = subject.port(self._probe)
             how = f"doesn't listen on port {port} after {{}}, and is taken as ready"
-        self._report(waiting, how)
+        self._report(subject, how)
 
-    def _report(self, waiting: _Waiting, how: str) -> None:
-        waiting.close()
-        subject = waiting.subject
+    def _report(self, subject: Subject, how: str) -> None:
         if not subject.process.active:
             return  # its exit is on the way
         seconds = self._loop.time() - subject.started_at
@@ -103,18 +99,3 @@ class Settling:
         self._say(
             f"{self._display(subject.name, subject.instance)} {how.format(f'{seconds:.1f} s')}"
         )
-
-
-class _Waiting:
-    """A process that doesn't count as ready yet."""
-
-    __slots__ = ("look", "subject", "timer")
-
-    def __init__(self, subject: Subject, look: Polling, timer: Cancellable) -> None:
-        self.subject = subject
-        self.look = look
-        self.timer = timer
-
-    def close(self) -> None:
-        self.timer.cancel()
-        self.look.close()

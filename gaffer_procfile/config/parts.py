@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..dependency import CONDITIONS
 from ..formation import HIGHEST_PORT
 from .fields import Field, Settings, setting
 from .kinds import (
@@ -23,10 +24,6 @@ from .shapes import Forms, ListOf, MappingOf, Section, Variants, one_or_many
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-READY = "ready"
-COMPLETED = "completed"
-STARTED = "started"
 
 SHORTEST_LOOK = 0.01  # seconds
 
@@ -107,7 +104,7 @@ class Dependency(Settings):
 
     name: str = setting(None, "The process, or group:name.")
     condition: str | None = setting(
-        OneOf(READY, COMPLETED, STARTED, topic="condition"),
+        OneOf(*CONDITIONS, topic="condition"),
         "How far it must be: `ready`, `completed` (ended with status 0) or `started`.",
         default=None,
         unsaid="`completed` for what is `once`, else `ready`",
@@ -183,7 +180,7 @@ _TERMS = Forms(
     "ready, completed or started, or a mapping with condition and restart",
     {
         TEXT: (
-            OneOf(READY, COMPLETED, STARTED, topic="condition"),
+            OneOf(*CONDITIONS, topic="condition"),
             lambda word: {"condition": word},
         ),
         MAPPING: (Section("dependency", Dependency.fields, dict), None),

@@ -24,15 +24,12 @@ from .kinds import (
 )
 from .nodes import BOOL, MAPPING, TEXT
 from .parts import (
-    COMPLETED,
     DEPENDS_ON,
     HEALTHY_PROBE,
     PATH,
     PATHS,
     PORT,
-    READY,
     READY_PROBE,
-    STARTED,
     WATCH,
     Dependency,
     Probe,
@@ -48,10 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "COLOURS",
-    "COMPLETED",
     "CONFIG",
-    "READY",
-    "STARTED",
     "Config",
     "Dependency",
     "GroupSettings",
