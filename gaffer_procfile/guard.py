@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import signal
 
-from . import system
+from .posix import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

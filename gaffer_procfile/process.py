@@ -7,13 +7,13 @@ import signal
 import time
 from threading import Lock
 
-from . import system
-from .exits import ChildWatch
 from .loop import adapt
+from .posix import system
+from .posix.exits import ChildWatch
+from .posix.spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
+from .posix.stats import StatsMonitor
+from .posix.tree import MARK, Tree, TreeWatch, send
 from .process_io import STDIN, ProcessIO, Stream
-from .spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
-from .stats import StatsMonitor
-from .tree import MARK, Tree, TreeWatch, send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .events import Listener
-    from .plumbing import Plumbing
+    from .posix.plumbing import Plumbing
     from .process_io import Size
 
     ExitCallback = Callable[["Process", int, int], object]

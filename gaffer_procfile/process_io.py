@@ -6,9 +6,9 @@ import errno
 import os
 
 from .events import EventEmitter
-from .exits import is_scarce
-from .pipes import InputPipe, OutputPipe
-from .plumbing import Plumbing
+from .posix.exits import is_scarce
+from .posix.pipes import InputPipe, OutputPipe
+from .posix.plumbing import Plumbing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class ProcessIO:
         """Set the size of its pseudo-terminals; whether there are any."""
         terminals = [output for output in self._terminals if not output.closed]
         if terminals:
-            from .pty import set_size
+            from .posix.pty import set_size
 
             for output in terminals:
                 set_size(output.fd, rows, columns)

@@ -9,96 +9,27 @@ import os
 
 from . import environment as environments
 from . import formation as formations
-from . import service as services
 from .environment import Variable
 from .errors import GafferError, ProcfileError
-from .locations import directories, find_locations, is_pattern
-from .plan import Plan, Template, install
-from .ports import assign_ports
-from .selection import Members, Selection, find_dependencies, leaves_out_release, select
-from .service import Location, Request
+from .planning import service as services
+from .planning.locations import directories, find_locations, is_pattern
+from .planning.options import Options
+from .planning.plan import Plan, Template, install
+from .planning.ports import assign_ports
+from .planning.selection import Members, find_dependencies, leaves_out_release, select
+from .planning.service import Location
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .config import Config
     from .dependency import Dependency
     from .environment import Environment
-    from .service import Entry, Service
-
-    # directory, first ports and counts by full name, display -> other first ports, and a note.
-    MovePorts = Callable[
-        [str, Mapping[str, int], Mapping[str, int], Callable[[str, int], str]],
-        tuple[Mapping[str, int], str | None],
-    ]
+    from .planning.service import Entry, Service
 
 
 __all__ = ["Location", "Options", "Plan", "Template", "check", "install", "load", "locate"]
-
-
-class Options:
-    """What the user asked for. Paths are as typed; None and () mean not given.
-
-    `directories` may be patterns; each is a service. `procfile` and `env_files` that are relative
-    start from the directory, if they are there, else from the current directory. `names` and
-    `exclude` select processes, `with_dependencies` also those that they need. `move_ports` may
-    change the ports once more, when all is known.
-    """
-
-    __slots__ = (
-        "directories",
-        "env_files",
-        "environ",
-        "move_ports",
-        "override",
-        "port",
-        "port_step",
-        "procfile",
-        "selection",
-    )
-
-    def __init__(
-        self,
-        *,
-        directories: Sequence[str] = (),
-        procfile: str | None = None,
-        env_files: Sequence[str] = (),
-        port: str | None = None,
-        port_step: int | None = None,
-        override: bool = True,
-        names: Sequence[str] = (),
-        exclude: Sequence[str] = (),
-        formation: str | None = None,
-        profiles: Sequence[str] = (),
-        with_dependencies: bool = True,
-        environ: Mapping[str, str] = os.environ,
-        move_ports: MovePorts | None = None,
-    ) -> None:
-        self.directories = tuple(directories)
-        self.procfile = procfile
-        self.env_files = tuple(env_files)
-        self.port = port
-        self.port_step = port_step
-        self.override = override
-        self.selection = Selection(
-            names=names,
-            exclude=exclude,
-            formation=formation,
-            profiles=profiles,
-            with_dependencies=with_dependencies,
-        )
-        self.environ = dict(environ)  # os.environ decodes whatever is read, each time
-        self.move_ports = move_ports
-
-    def request(self, directory: str | None) -> Request:
-        return Request(
-            directory=directory,
-            procfile=self.procfile,
-            env_files=self.env_files,
-            override=self.override,
-            environ=self.environ,
-        )
 
 
 # ---- the services

@@ -7,10 +7,10 @@ import signal
 from collections import deque
 
 from .loop import adapt
+from .posix.spawn import Credentials, split_args
 from .process import Process
 from .restart import POLICIES, BackOff, RestartHistory
 from .slots import Slot
-from .spawn import Credentials, split_args
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

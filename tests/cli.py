@@ -20,7 +20,7 @@ import pytest
 from conftest import DEADLINE, LOOK_INTERVAL
 
 import gaffer_procfile
-from gaffer_procfile import system
+from gaffer_procfile.posix import system
 
 PACKAGE_ROOT = str(Path(gaffer_procfile.__file__).parent.parent)
 GAFFER = (sys.executable, "-m", "gaffer_procfile")

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from gaffer_procfile import system
 from gaffer_procfile.loop import adapt
 from gaffer_procfile.loop.selector import SelectorLoop
 from gaffer_procfile.manager import Manager
+from gaffer_procfile.posix import system
 from gaffer_procfile.process import Process
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 from conftest import LoopDriver, ManagerDriver
 
-from gaffer_procfile import system
-from gaffer_procfile.exits import ChildWatch
 from gaffer_procfile.manager import Manager
+from gaffer_procfile.posix import system
+from gaffer_procfile.posix.exits import ChildWatch
 
 
 @pytest.fixture(params=["pidfd", "sigchld"])

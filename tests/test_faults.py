@@ -21,7 +21,7 @@ from cli import GAFFER, PACKAGE_ROOT, MakeProject, Running, wait_until
 from cli import project as project
 from conftest import DEADLINE, Event, ManagerDriver, is_alive, loop_kinds
 
-from gaffer_procfile import system
+from gaffer_procfile.posix import system
 
 POLITE = "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
 STORM = 10_000

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gaffer_procfile.listening import Listener, find_listeners, is_free
+from gaffer_procfile.preflight.listening import Listener, find_listeners, is_free
 
 NOBODY = 65534
 

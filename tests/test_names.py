@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gaffer_procfile.errors import UnknownProcessError
-from gaffer_procfile.names import Names
+from gaffer_procfile.planning.names import Names
 
 NAMES = Names(["api:web", "api:worker", "site:web", "shop:clock"])
 

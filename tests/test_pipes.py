@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gaffer_procfile.loop import adapt
 from gaffer_procfile.loop.selector import SelectorLoop
-from gaffer_procfile.pipes import CHUNK, InputPipe, OutputPipe
+from gaffer_procfile.posix.pipes import CHUNK, InputPipe, OutputPipe
 
 BIG = 3_000_000  # bytes, many times what a pipe holds
 

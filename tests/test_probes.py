@@ -14,8 +14,8 @@ from conftest import DEADLINE, ManagerDriver, is_alive
 from test_readiness import SERVER, Watch, free_port
 from test_readiness import watch as watch  # the fixture
 
-from gaffer_procfile import system
 from gaffer_procfile.config.settings import Probe
+from gaffer_procfile.posix import system
 from gaffer_procfile.probes import Subject, http, make_attempt
 
 # Answers each connection with the bytes of its second argument, or not at all if there are none.

@@ -11,7 +11,7 @@ import pytest
 
 from gaffer_procfile import project
 from gaffer_procfile.errors import GafferError
-from gaffer_procfile.plan import Plan
+from gaffer_procfile.planning.plan import Plan
 from gaffer_procfile.project import Options
 
 Files = Callable[[dict[str, str]], Path]

@@ -22,9 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from gaffer_procfile import slots, state, supervisor
 from gaffer_procfile.loop.base import Adapter
 from gaffer_procfile.manager import Manager
+from gaffer_procfile.posix.spawn import NOT_FOUND, CannotSpawn
 from gaffer_procfile.process import Process
 from gaffer_procfile.restart import POLICIES, BackOff
-from gaffer_procfile.spawn import NOT_FOUND, CannotSpawn
 from gaffer_procfile.state import FlappingInfo, ProcessState
 
 STEPS = int(os.environ.get("GAFFER_SIMULATION_STEPS", "200000"))

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaffer_procfile.plumbing import Plumbing
-from gaffer_procfile.spawn import (
+from gaffer_procfile.posix.plumbing import Plumbing
+from gaffer_procfile.posix.spawn import (
     CannotSpawn,
     Credentials,
     command_line,
@@ -288,7 +288,7 @@ def test_not_allowed_to_become_somebody_else() -> None:
     """As a user that may not: as root, in a child that has become one."""
     program = (
         "import os\n"
-        "from gaffer_procfile.spawn import *\n"
+        "from gaffer_procfile.posix.spawn import *\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         "try: spawn(['/bin/true'], {}, credentials=Credentials(0, None), stdio=[null] * 3)\n"

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from conftest import Event, ManagerDriver
 
-from gaffer_procfile import stats
+from gaffer_procfile.posix import stats
 
 FIGURES = {"cpu", "mem", "mem_info1", "mem_info2", "ctime", "create_time"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Event, ManagerDriver, is_alive, session_members
 
-from gaffer_procfile import system
+from gaffer_procfile.posix import system
 from gaffer_procfile.state import FlappingInfo
 from gaffer_procfile.supervisor import AT_ONCE
 

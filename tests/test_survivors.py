@@ -15,7 +15,7 @@ from cli import MakeProject, Project, Running, wait_until
 from cli import project as project
 from conftest import DEADLINE, is_alive
 
-from gaffer_procfile import system
+from gaffer_procfile.posix import system
 
 pytestmark = pytest.mark.skipif(not system.has_subreaper(), reason="needs a subreaper")
 

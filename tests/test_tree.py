@@ -14,8 +14,8 @@ import pytest
 from cli import PACKAGE_ROOT, wait_until
 from conftest import Capture, LoopDriver, ManagerDriver, is_alive
 
-from gaffer_procfile import system, tree
-from gaffer_procfile.tree import MARK, Orphans, Tree, TreeWatch, send
+from gaffer_procfile.posix import system, tree
+from gaffer_procfile.posix.tree import MARK, Orphans, Tree, TreeWatch, send
 
 pytestmark = pytest.mark.skipif(not system.has_process_table(), reason="needs /proc")
 
@@ -201,7 +201,7 @@ def test_a_watch_of_a_tree_tells_its_end_once(leader: Leader, loop_driver: LoopD
 # An orphan goes to the nearest subreaper, which needn't be our parent: a user's systemd, for one.
 SUBREAPER = """
 import os, subprocess, sys
-from gaffer_procfile import system
+from gaffer_procfile.posix import system
 system.become_subreaper()
 # With a parent between us and the program, which is no subreaper.
 script = f"{sys.executable} program.py; exit $?"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import termios
 
-from ..exits import ChildWatch
+from ..posix.exits import ChildWatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,25 +14,22 @@ from ..errors import GafferError, UsageError
 from ..guard import end_by
 from ..output.tail import Tail
 from .options import BACKGROUND
+from .start import parse, prepare
 from .streams import ANNOUNCE, STDERR, complain, printable, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import IO
 
-    from ..manager import App
-    from ..plan import Plan
+    from ..planning.plan import Plan
 
 LAST_LINES = 30
 LOG = "gaffer.log"
-SETTLE = 1.0  # seconds
 
 
 def run(argv: Sequence[str]) -> int:
-    from .start import parse, prepare
-
     args = parse(argv)
     if args.json or args.raw:
         raise UsageError("-D shows no output that could be --json or --raw")
@@ -94,25 +91,6 @@ class _Start:
             end_by(signal.SIGINT)
         finally:
             os.close(ours)
-
-
-def make_announcement(fd: int, plan: Plan, say: Callable[[str], object]) -> list[App]:
-    """The apps by which a run tells that it has come up.
-
-    A process of which nothing says when it is ready is so when it, or what it has started, listens
-    on its PORT, or has been up for a moment.
-    """
-    from ..apps.announcement import Announcement
-    from ..apps.settling import Settling
-    from ..config import Probe
-
-    patience = {
-        template.full_name: SETTLE
-        for template in plan.templates
-        if template.ready is None and not template.once
-    }
-    settling = Settling(patience, (), Probe("listens"), say, plan.names.display)
-    return [settling, Announcement(fd, plan.names.display)]
 
 
 def _show_until_the_last(fd: int) -> bytes | None:

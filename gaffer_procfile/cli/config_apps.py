@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..apps.watch import WatchFiles
     from ..config import Probe, Watch
     from ..manager import App
-    from ..plan import Plan, Template
+    from ..planning.plan import Plan, Template
 
 
 class ConfigApps:

@@ -6,9 +6,9 @@ import os
 import select
 import time
 
-from .. import system
 from ..client import Follower, Gone, Stream
 from ..errors import GafferError
+from ..posix import system
 from .options import Option
 from .remote import find_remotes
 from .streams import complain, show

@@ -7,10 +7,10 @@ import re
 
 from ..environment import INHERITED, OURS, Environment, Variable
 from ..errors import SEVERAL, FormationError, UnknownProcessError, UsageError
-from ..origins import origin_for_all, origin_of
 from ..output.redact import MASK, Redactor, is_secret, secrets
+from ..planning.origins import origin_for_all, origin_of
+from ..planning.service import source
 from ..project import load
-from ..service import source
 from .foreman_file import apply_defaults
 from .options import COMMON, PORTS, SELECTION, Option, is_whole_number
 from .parser import parser
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ..plan import Plan, Template
-    from ..service import Service
+    from ..planning.plan import Plan, Template
+    from ..planning.service import Service
 
 DESCRIPTION = """\
 Show the environment that a process, or one instance of it (web.2), would get; without a name,

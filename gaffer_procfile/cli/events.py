@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..client import Message
-    from ..names import Names
+    from ..planning.names import Names
     from .log_view import View
 
     Json = dict[str, Any]

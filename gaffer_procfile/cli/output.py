@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..apps.console import MakeView, View
     from ..output.source import Source
-    from ..plan import Plan
+    from ..planning.plan import Plan
 
 _SIZE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 

@@ -6,8 +6,8 @@ import gc
 import os
 import signal
 
-from .. import service as services
-from ..origins import origin_of
+from ..planning import service as services
+from ..planning.origins import origin_of
 from ..project import load
 from ..restart import NEVER
 from .foreman_file import apply_defaults
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..config import Probe, Watch
-    from ..plan import Plan, Template
-    from ..service import Entry, Service
+    from ..planning.plan import Plan, Template
+    from ..planning.service import Entry, Service
 
 DESCRIPTION = """\
 Show what `gaffer start` would run with these options: in which order, how many of each, where

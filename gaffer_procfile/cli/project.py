@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Sequence
 
-    from ..plan import Plan
-    from ..project import MovePorts
+    from ..planning.options import MovePorts
+    from ..planning.plan import Plan
 
 
 def project_options(
@@ -58,7 +58,7 @@ def _move_ports(keeping: Plan | None) -> MovePorts:
     if keeping is not None:
         ports = {template.full_name: template.port for template in keeping.templates}
         return lambda _directory, first_ports, *_: ({**first_ports, **ports}, None)
-    from ..auto_port import move_if_taken
+    from ..preflight.auto_port import move_if_taken
 
     return move_if_taken
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..manager import Manager
-    from ..plan import Plan, Template
+    from ..planning.plan import Plan, Template
 
 # Of a template: what a process can't be given while it runs.
 _OF_PROCESS = (

@@ -7,7 +7,7 @@ import os
 from ..client import TIMEOUT, Connection, Gone
 from ..control import runs_of
 from ..errors import GafferError, UnknownProcessError
-from ..names import Names
+from ..planning.names import Names
 from .verb import directory_of
 
 TYPE_CHECKING = False

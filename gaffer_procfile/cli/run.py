@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import signal
 
-from .. import commands, service
+from .. import commands
 from ..apps.outcome import NOT_EXECUTABLE, NOT_FOUND
 from ..errors import GafferError, ProcfileError, UsageError, nearest
+from ..planning import service
 from ..project import load, locate
 from .foreman_file import apply_defaults
 from .options import COMMON, split_at_word

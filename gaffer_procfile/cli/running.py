@@ -12,9 +12,9 @@ from ..errors import GafferError
 from ..guard import end_by
 from ..loop import default_loop
 from ..manager import Manager
-from ..plan import Installer
+from ..planning.plan import Installer
+from ..preflight.taken_ports import find_taken
 from ..restart import NEVER, BackOff
-from ..taken_ports import find_taken
 from .streams import STDOUT, complain
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..dependency import Dependency
     from ..guard import Guarded
     from ..manager import App
-    from ..plan import Plan, Template
+    from ..planning.plan import Plan, Template
     from .config_apps import ConfigApps
 
     class Policy(App, Protocol):

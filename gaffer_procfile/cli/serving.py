@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..loop import Cancellable, Loop
     from ..manager import Manager
     from ..output.redact import Redactor
-    from ..plan import Plan
+    from ..planning.plan import Plan
 
 
 DELAY = 0.05  # seconds from the start to the socket

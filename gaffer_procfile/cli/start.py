@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..apps.exit_policy import ExitPolicy
     from ..guard import Guarded
     from ..manager import App
-    from ..plan import Plan
+    from ..planning.plan import Plan
     from .parser import Parser
 
 FIRST = "first"  # the exit policy, where nothing is said
@@ -83,7 +83,7 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
         )
         if announced_by is None:
             return [serving]
-        from .background import make_announcement
+        from .announcing import make_announcement
 
         return [serving, *make_announcement(announced_by, plan, run.say)]
 

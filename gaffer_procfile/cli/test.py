@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ..guard import Guarded
     from ..loop import Loop
-    from ..plan import Plan, Template
+    from ..planning.plan import Plan, Template
     from .options import Option
 
 DESCRIPTION = """\

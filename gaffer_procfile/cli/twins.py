@@ -7,7 +7,7 @@ from ..errors import GafferError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..plan import Plan
+    from ..planning.plan import Plan
 
 PATIENCE = 5.0  # seconds for the other one to answer
 

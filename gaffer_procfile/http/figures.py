@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from .. import system
+from ..posix import system
 from .answers import encode
 from .views import timestamp
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import _socket
 import resource
 
-from ..exits import is_scarce
+from ..posix.exits import is_scarce
 from .connection import Connection
 from .router import Router
 

@@ -14,7 +14,7 @@ import select
 import stat
 from collections import deque
 
-from .. import system
+from ..posix import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

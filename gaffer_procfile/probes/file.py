@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..spawn import expand
+from ..posix.spawn import expand
 from .attempt import Attempt
 
 TYPE_CHECKING = False

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 
-from .. import system
-from ..tree import MARK, Tree
+from ..posix import system
+from ..posix.tree import MARK, Tree
 from .attempt import Attempt
 from .listeners import listening_sockets
 from .port import NO_PORT

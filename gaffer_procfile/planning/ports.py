@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import environment as environments
-from . import formation as formations
-from .errors import FormationError
+from .. import environment as environments
+from .. import formation as formations
+from ..errors import FormationError
 from .service import source
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .errors import SEVERAL, UnknownProcessError
+from ..errors import SEVERAL, UnknownProcessError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

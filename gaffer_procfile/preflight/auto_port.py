@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .errors import FormationError
+from ..errors import FormationError
 from .listening import find_listeners, is_free
 
 TYPE_CHECKING = False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .errors import FormationError
+from ..errors import FormationError
 from .listening import find_listeners
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..planning.plan import Plan, Template
     from .listening import Listener
-    from .plan import Plan, Template
 
 # What has a probe of these kinds listens, or it would never be ready.
 _LISTENING_KINDS = ("port", "http")

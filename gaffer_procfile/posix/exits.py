@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar
 
-    from .loop import Loop
+    from ..loop import Loop
 
 
 SPARE_DESCRIPTORS = 16  # what is to be stopped has to be looked at first, and that takes some

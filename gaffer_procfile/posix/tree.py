@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .loop import Cancellable, Loop
+    from ..loop import Cancellable, Loop
     from .system import Row
 
 MARK = "GAFFER_MARK"  # the variable that a process and all that it starts have in common

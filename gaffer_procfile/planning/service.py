@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import os
 
-from . import environment as environments
-from . import formation as formations
-from . import procfile as procfiles
-from .errors import GafferError, ProcfileError, nearest, unreadable
+from .. import environment as environments
+from .. import formation as formations
+from .. import procfile as procfiles
+from ..errors import GafferError, ProcfileError, nearest, unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from .config import Config, ProcessSettings
-    from .environment import Environment
-    from .procfile import Procfile
+    from ..config import Config, ProcessSettings
+    from ..environment import Environment
+    from ..procfile import Procfile
 
 PROCFILES = ("Procfile.dev", "Procfile")
 CONFIGS = ("gaffer.yaml", "gaffer.yml", "gaffer.local.yaml", "gaffer.local.yml")
@@ -221,7 +221,7 @@ def _read_config(start: str) -> tuple[Config | None, str | None, list[GafferErro
     """The gaffer.yaml of a directory, as typed, and what is wrong with it."""
     if not any(os.path.lexists(join(start, name)) for name in CONFIGS):
         return None, None, []
-    from . import config as configs  # with PyYAML: only where there is one
+    from .. import config as configs  # with PyYAML: only where there is one
 
     try:
         name = configs.find(start)
@@ -309,8 +309,8 @@ def _refine(
     entries: Sequence[Entry], location: Location, problems: list[GafferError]
 ) -> list[Entry]:
     """The Procfile's entries with what gaffer.yaml says of them, and then its own."""
-    from .config import ProcessSettings, over
-    from .config.anchor import anchored
+    from ..config import ProcessSettings, over
+    from ..config.anchor import anchored
 
     config = location.config
     above = location.request.above
@@ -346,7 +346,7 @@ def _refine(
 
 
 def _over(own: ProcessSettings, defaults: ProcessSettings) -> ProcessSettings:
-    from .config import over
+    from ..config import over
 
     return own if defaults is UNSAID else over(own, defaults)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
+from ..errors import GafferError, ProcfileError
 from . import service as services
-from .errors import GafferError, ProcfileError
 from .service import Location, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .config import Config
-    from .project import Options
+    from ..config import Config
+    from .options import Options
 
 
 def directories(options: Options) -> list[str | None]:

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Protocol
 
-    from .config.settings import Probe, Watch
-    from .dependency import Dependency
-    from .environment import Environment
-    from .errors import GafferError
+    from ..config.settings import Probe, Watch
+    from ..dependency import Dependency
+    from ..environment import Environment
+    from ..errors import GafferError
     from .names import Names
     from .service import Service
 

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .loop import Loop
+    from ..loop import Loop
 
     Receiver = Callable[[str, bytes], object]
 

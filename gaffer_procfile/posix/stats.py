@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .events import EventEmitter
+from ..events import EventEmitter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     import psutil
 
-    from .events import Listener
-    from .loop import Cancellable, Loop
+    from ..events import Listener
+    from ..loop import Cancellable, Loop
 
 INTERVAL = 1.0  # seconds
 

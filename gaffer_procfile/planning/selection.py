@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import formation as formations
-from .dependency import COMPLETED, READY, STARTED, Dependency
-from .errors import FormationError, GafferError, UnknownProcessError, nearest
+from .. import formation as formations
+from ..dependency import COMPLETED, READY, STARTED, Dependency
+from ..errors import FormationError, GafferError, UnknownProcessError, nearest
 from .names import Names
 
 TYPE_CHECKING = False
