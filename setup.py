@@ -62,7 +62,7 @@ setup(
             "jsonschema>=4.20",
         ],
     },
-    entry_points={"console_scripts": ["gaffer = gaffer_procfile.cli:main"]},
+    scripts=["bin/gaffer"],
     classifiers=[
         "Development Status :: 4 - Beta",
         "Environment :: Console",

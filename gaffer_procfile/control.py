@@ -1,4 +1,4 @@
-"""Where a run's control socket is, and which runs a project has.
+"""A run's control socket: where it is, who may connect to it, and which runs a project has.
 
 A socket is named by its project's directory and the run's pid, in a private directory of the user's:
 so several runs of a project are found, and two projects never meet.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 import os
 import stat
+import sys
 
 from .errors import GafferError
 
@@ -19,14 +20,60 @@ if TYPE_CHECKING:
 NAME = "gaffer"
 SUFFIX = ".sock"
 LONGEST_PATH = 100  # bytes; what a socket's address holds is 108 on Linux, 104 elsewhere
+BACKLOG = 512  # connections
+_SOL_LOCAL = 0  # of macOS and the BSDs
+_LOCAL_PEERPID = 2  # of macOS
 
 
 class ControlError(GafferError):
-    """There is no place for a control socket."""
+    """There is no control socket to be had."""
+
+
+class UnixListener:
+    """A run's socket, on which it listens; only who runs gaffer may connect, and root.
+
+    `pid` is the number by which the run is known, where that isn't this process's. Who connects
+    before anybody accepts waits for that. Raises ControlError.
+    """
+
+    is_local = True
+
+    def __init__(self, directory: str, pid: int | None = None) -> None:
+        self.pid = os.getpid() if pid is None else pid
+        self.path = socket_path(directory, self.pid)
+        self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        # Under its own name it is there only while it listens: so one that doesn't is a dead run's.
+        early = f"{self.path}.new"
+        if os.path.lexists(early):
+            os.unlink(early)  # of one with our number that was killed at this point
+        try:
+            self.socket.bind(early)
+            os.chmod(early, 0o600)
+            self.socket.listen(BACKLOG)
+            self.socket.setblocking(False)
+            os.rename(early, self.path)
+        except OSError as error:
+            self.socket.close()
+            raise ControlError(f"can't listen on {self.path}: {error.strerror}") from error
+        self._made = os.lstat(self.path).st_ino
+
+    def admits(self, connection: _socket.socket) -> bool:
+        return _peer(connection)[1] in (os.getuid(), 0)
+
+    def close(self) -> None:
+        self.socket.close()
+        try:
+            if os.lstat(self.path).st_ino == self._made:
+                os.unlink(self.path)
+        except FileNotFoundError:
+            pass  # somebody has tidied up
 
 
 class Run:
-    """A run that can be reached: its socket, its pid and the project's directory."""
+    """A run that can be reached: its socket, its pid and the project's directory.
+
+    The pid is that of the process that the user has started; `server_pid` is gaffer proper's.
+    """
 
     __slots__ = ("directory", "path", "pid")
 
@@ -68,6 +115,34 @@ def connect(path: str) -> _socket.socket:
         made.close()
         raise
     return made
+
+
+def server_pid(path: str) -> int | None:
+    """The process that listens on a run's socket; None where the system doesn't say, or it has ended."""
+    try:
+        made = connect(path)
+    except OSError:
+        return None
+    try:
+        return _peer(made)[0]
+    finally:
+        made.close()
+
+
+def _peer(connection: _socket.socket) -> tuple[int | None, int]:
+    """The pid (None where the system doesn't say) and the user at the other end of a unix socket."""
+    import struct
+
+    if hasattr(_socket, "SO_PEERCRED"):
+        found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        pid, uid, _gid = struct.unpack("3i", found)
+        return pid or None, uid  # 0 is one in another namespace
+    option: int = getattr(_socket, "LOCAL_PEERCRED", 1)
+    _version, uid = struct.unpack_from("2I", connection.getsockopt(_SOL_LOCAL, option, 128))
+    if sys.platform != "darwin":
+        return None, uid
+    (pid,) = struct.unpack("i", connection.getsockopt(_SOL_LOCAL, _LOCAL_PEERPID, 4))
+    return pid, uid
 
 
 def is_live(path: str) -> bool:

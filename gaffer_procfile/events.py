@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
+from .lean import Lock
 from .loop import adapt
 
 TYPE_CHECKING = False

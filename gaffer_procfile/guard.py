@@ -8,8 +8,9 @@ The process that the user started, the outer one, forks at once:
 
 The guard is a child subreaper: whatever gaffer started and lost (a daemon that forked twice, all of
 it when gaffer is killed) becomes the guard's child. It reaps them while gaffer runs. When gaffer has
-ended it kills what is left, and only then lets the outer one know. When the outer one or the guard
-is killed, gaffer learns it from the end of a pipe and stops everything in order.
+ended it kills what is left, at one blow where gaffer has a cgroup (`posix/cgroup.py`), and only then
+lets the outer one know. When the outer one or the guard is killed, gaffer learns it from the end of a
+pipe and stops everything in order.
 
 Linux only (prctl(2), PR_SET_CHILD_SUBREAPER); elsewhere `enter` does nothing.
 """
@@ -17,8 +18,8 @@ Linux only (prctl(2), PR_SET_CHILD_SUBREAPER); elsewhere `enter` does nothing.
 from __future__ import annotations
 
 import os
-import signal
 
+from .lean import signal
 from .posix import system
 
 TYPE_CHECKING = False
@@ -215,9 +216,16 @@ def _guard(gaffer: int, ready: int, status_writer: int) -> NoReturn:
         except OSError:
             pass  # a sandbox forbids it: what gaffer starts is then init's when gaffer is killed
         os.write(ready, b"!")
+        from .posix.cgroup import enclose  # after that: nobody waits for it
+
+        cgroup = enclose(gaffer)
         status = _wait_for(gaffer, outer)
+        if cgroup is not None:
+            cgroup.kill()
         sweep()
         os.write(status_writer, status.to_bytes(4, "little"))
+        if cgroup is not None:
+            cgroup.remove()
     finally:
         os._exit(0)
 

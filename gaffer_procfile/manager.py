@@ -5,10 +5,9 @@ Its public methods and events are those of gaffer's manager.
 
 from __future__ import annotations
 
-from collections import deque
-from threading import RLock
-
 from .events import EventEmitter
+from .lean import RLock
+from .lifecycle import Lifecycle
 from .loop import adapt, default_loop
 from .process import Process
 from .state import FlappingInfo, ProcessState, ProcessTracker
@@ -17,18 +16,13 @@ from .supervisor import Supervisor
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Any, Protocol, overload
+    from typing import Any, overload
 
     from .events import Listener
+    from .lifecycle import App as App
+    from .lifecycle import ManagerCallback
 
-    class App(Protocol):
-        """What a manager runs beside its processes: output, signals, a control socket, …"""
-
-        def start(self, loop: Any, manager: Manager) -> object: ...
-        def stop(self) -> object: ...
-        def restart(self) -> object: ...
-
-    ManagerCallback = Callable[["Manager"], object]
+__all__ = ["FlappingInfo", "Manager", "Process", "ProcessState", "ProcessTracker"]
 
 
 class Manager:
@@ -43,7 +37,8 @@ class Manager:
         manager.run()
 
     Any public method may be called from any thread; `start` and `run` belong to the loop's. An
-    unknown name raises KeyError.
+    unknown name raises KeyError, and so does the id of a process that has ended, but where it is to
+    be stopped, restarted or signalled: who asks for that can't know.
 
     Events are heard as `listener(evtype, event)`, where `event` is a dict with at least `event` and
     `name`: `create`, `start`, `update`, `delete`, `stop` and `flap` of a template, `spawn`, `reap`,
@@ -61,15 +56,9 @@ class Manager:
         self._emitter = EventEmitter(self._loop)
         self._lock = RLock()
         self._supervisor = Supervisor(
-            self._loop, self._lock, self._publish, self._report_restart, self.get_process_id
+            self._loop, self._lock, self._publish, self._handle_gone, self.get_process_id
         )
-        self._requests: deque[tuple[str, ManagerCallback | None]] = deque()
-        self._restart_callbacks: list[ManagerCallback] = []
-        self._stop_callbacks: list[ManagerCallback] = []
-        self._has_ended = False
-        self.apps: list[App] = []
-        self.started = False
-        self.stopping = False
+        self._lifecycle = Lifecycle(self, self._loop, self._lock, self._supervisor, self._close)
         self.max_process_id = 0
         self.processes: dict[str, ProcessState] = {}
         self.running: dict[int, Process] = self._supervisor.running
@@ -77,14 +66,27 @@ class Manager:
 
     # ---- the manager itself
 
+    @property
+    def apps(self) -> list[App]:
+        """The apps, in the order in which they are started and stopped."""
+        return self._lifecycle.apps
+
+    @property
+    def started(self) -> bool:
+        """Whether the apps run: from `start` to the end of a stop."""
+        return self._lifecycle.started
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a stop has begun; it stays so."""
+        return self._lifecycle.stopping
+
     def start(self, apps: Sequence[App] = ()) -> None:
-        """Start the manager and then `apps`, each by `app.start(loop, manager)`."""
-        if self.stopping:
-            raise RuntimeError("a manager that was stopped can't be started again")
-        self.apps = list(apps)
-        for app in self.apps:
-            app.start(self.loop, self)
-        self.started = True
+        """Start the manager and then `apps`, each by `app.start(loop, manager)`.
+
+        Raises RuntimeError if the manager was stopped.
+        """
+        self._lifecycle.start(apps)
 
     def run(self) -> None:
         """Run the loop. Raises RuntimeError if the manager hasn't been started."""
@@ -93,19 +95,12 @@ class Manager:
         self._loop.run()
 
     def stop(self, callback: ManagerCallback | None = None) -> None:
-        """Stop all processes, then the apps, then let go of the loop and call `callback(manager)`."""
-        with self._lock:
-            if not self._has_ended:
-                self._requests.append(("stop", callback))
-                self.wakeup()
-                return
-        if callback is not None:
-            _call(callback, self)  # the loop is gone
+        """Stop all processes, then the apps, call `callback(manager)`, and let go of the loop."""
+        self._lifecycle.stop(callback)
 
     def restart(self, callback: ManagerCallback | None = None) -> None:
         """Restart the apps and all processes. `callback(manager)` is called when all are replaced."""
-        self._requests.append(("restart", callback))
-        self.wakeup()
+        self._lifecycle.restart(callback)
 
     def kill(self) -> None:
         """Kill at once what was told to stop and hasn't yet: a stop that is in a hurry."""
@@ -113,61 +108,15 @@ class Manager:
 
     def wakeup(self) -> None:
         """Have the loop look at what `stop` and `restart` asked for."""
-        self._loop.call_soon_threadsafe(self._handle_requests)
+        self._lifecycle.wakeup()
 
-    def _handle_requests(self) -> None:
-        while self._requests:
-            request, callback = self._requests.popleft()
-            if request == "stop":
-                self._stop(callback)
-            else:
-                self._restart(callback)
+    def _handle_gone(self) -> None:
+        self._lifecycle.answer_restarts()
 
-    def _stop(self, callback: ManagerCallback | None) -> None:
-        with self._lock:
-            if callback is not None:
-                self._stop_callbacks.append(callback)
-            if self.stopping:
-                return
-            self.stopping = True
-            self._supervisor.stop_all(list(self.processes.values()), self._finish)
-
-    def _finish(self) -> None:
-        for app in self.apps:
-            _call(app.stop)
-        self.started = False
-        for callback in self._stop_callbacks:
-            _call(callback, self)
-        with self._lock:
-            self._has_ended = True
-        while self._requests:  # asked for while the callbacks ran
-            _request, asked = self._requests.popleft()
-            if asked is not None:
-                _call(asked, self)
+    def _close(self) -> None:
         self._emitter.close()
         self._supervisor.close()
         self._loop.close()
-
-    def _restart(self, callback: ManagerCallback | None) -> None:
-        if not self.stopping:
-            for app in self.apps:
-                _call(app.restart)
-        with self._lock:
-            if callback is not None:
-                self._restart_callbacks.append(callback)
-            if not self.stopping:
-                for state in self.processes.values():
-                    self._supervisor.restart(state)
-            self._report_restart()
-
-    def _report_restart(self) -> None:
-        """Tell those who wait for it that nothing is left to replace."""
-        if not self._restart_callbacks:
-            return
-        if not any(state.restarting for state in self.processes.values()):
-            callbacks, self._restart_callbacks = self._restart_callbacks, []
-            for callback in callbacks:
-                self._loop.call_soon_threadsafe(_call, callback, self)
 
     # ---- events
 
@@ -198,13 +147,11 @@ class Manager:
 
     def start_processes(self) -> None:
         """Start all templates."""
-        for name in list(self.processes):
-            self._if_there(self.start_process, name)
+        self._for_each(list(self.processes), self.start_process)
 
     def stop_processes(self) -> None:
         """Stop all templates."""
-        for name in list(self.processes):
-            self._if_there(self.stop_process, name)
+        self._for_each(list(self.processes), self.stop_process)
 
     def running_processes(self) -> dict[int, Process]:
         """The running processes by id."""
@@ -250,13 +197,13 @@ class Manager:
         self._for_group(groupname, self.remove_process)
 
     def _for_group(self, groupname: str, function: Callable[[str], object]) -> None:
-        for name in self.get_group(groupname):
-            self._if_there(function, name)
+        self._for_each(self.get_group(groupname), function)
 
-    def _if_there(self, function: Callable[[str], object], name: str) -> None:
-        with self._lock:
-            if name in self.processes:
-                function(name)
+    def _for_each(self, names: list[str], function: Callable[[str], object]) -> None:
+        for name in names:
+            with self._lock:
+                if name in self.processes:  # else another thread has removed it meanwhile
+                    function(name)
 
     # ---- templates
 
@@ -284,7 +231,10 @@ class Manager:
                 self._supervisor.manage(state, at_once=True)
 
     def update_process(self, name: str, cmd: str, *, start: bool = True, **settings: Any) -> None:
-        """Stop a template's processes, and start new ones with this command and these settings."""
+        """Stop a template's processes, and start new ones with this command and these settings.
+
+        Raises TypeError and ValueError as `add_process` does.
+        """
         with self._lock:
             state = self._state(name)
             if state.group is not None:
@@ -301,13 +251,13 @@ class Manager:
             state = self._state(name)
             self._supervisor.remove(state)
             del self.processes[name]
-            members = self.groups.get(state.group or "", [])
-            if name in members:
-                members.remove(name)
-                if not members:
-                    del self.groups[state.group or ""]
+            group, colon, _ = name.partition(":")
+            if colon:
+                self.groups[group].remove(name)
+                if not self.groups[group]:
+                    del self.groups[group]
             self._publish("delete", name)
-            self._report_restart()
+            self._lifecycle.answer_restarts()
 
     def start_process(self, name: str) -> None:
         """Start a template: all its processes that don't run. Past exits are forgiven."""
@@ -387,7 +337,7 @@ class Manager:
             return self._state(name_or_id).stats()
 
     def monitor(self, name_or_id: str | int, listener: Listener) -> None:
-        """Call `listener("stat", info)` regularly for a process or for all of a template."""
+        """Call `listener("stat", info)` now and every second for a process, or each of a template."""
         with self._lock:
             self._monitored(name_or_id).monitor(listener)
 
@@ -414,12 +364,7 @@ class Manager:
 
     def ttou(self, name: str, i: int = 1) -> int:
         """Run `i` processes fewer of a template, down to none; how many there should be now."""
-        with self._lock:
-            state = self._state(name)
-            wanted = state.ttou(i)
-            self._publish("update", name)
-            self._supervisor.manage(state)
-            return wanted
+        return self.ttin(name, -i)
 
     def send_signal(self, name_or_id: str | int, signum: int, *, tree: bool = False) -> None:
         """Send a signal to a process, or to all of a template, or to their whole trees.
@@ -452,16 +397,3 @@ class Manager:
             return self.running[id]
         except KeyError:
             raise KeyError(f"no running process has the id {id}") from None
-
-
-def _call(function: Callable[..., object], *args: object) -> None:
-    """Call what is not ours: what it raises is logged and stops nothing of ours."""
-    try:
-        function(*args)
-    except Exception:
-        import logging  # only a fault needs it
-
-        logging.getLogger(__name__).exception("%r failed", function)
-
-
-__all__ = ["FlappingInfo", "Manager", "Process", "ProcessState", "ProcessTracker"]

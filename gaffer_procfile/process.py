@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from threading import Lock
 
+from .lean import Lock, signal
 from .loop import adapt
 from .posix import system
-from .posix.exits import ChildWatch
+from .posix.exits import ChildWatch, enlist
 from .posix.spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
 from .posix.stats import StatsMonitor
-from .posix.tree import MARK, Tree, TreeWatch, send
+from .posix.tree import MARK, Told, Tree, TreeWatch, send
 from .process_io import STDIN, ProcessIO, Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from .events import Listener
-    from .posix.plumbing import Plumbing
-    from .process_io import Size
+    from .posix.plumbing import Plumbing, Size
+    from .posix.spawn import Child
 
     ExitCallback = Callable[["Process", int, int], object]
     Callback = Callable[["Process"], object]
@@ -39,7 +37,8 @@ class Process:
 
     `cmd` is split as a shell splits words, `args` (a list, or a string to be split) follow, and
     `$NAME` in both is replaced from `env`. With `shell` all of it goes to `/bin/sh -c` as it is.
-    `env` is the whole environment; without it there is none.
+    `env` is the whole environment; without it there is none. `uid` and `gid` are numbers or names;
+    with a user alone the groups are that user's. One that is detached goes on when its manager stops.
 
     `redirect_output` labels stdout, then stderr: what has a label is read, what has none is thrown
     away. `redirect_input` opens stdin for `write`, else it is empty. `custom_streams` are labels of
@@ -51,10 +50,16 @@ class Process:
     terminal of stdin, stdout and stderr, which controls the process's session, as an interactive
     program wants it; its output has the first label.
 
+    `stop` sends `stop_signal` to all that the process has started, too. Without `stop_tree` the process
+    has it first and alone, for it may end its workers itself; what it leaves behind gets it then.
+
     `on_exit_cb(process, exit_status, term_signal)` is called when the process itself has ended, and
     `on_gone_cb(process)` when nothing of its tree is left too, after an exit that left nobody behind or
     after `stop()`; `on_closed_cb(process)` when moreover all that was written has been read. All three
     are called in the loop's thread. Any thread may call the methods.
+
+    Raises ValueError for a user or group that doesn't exist, words that can't be split, and more than
+    two labels of outputs.
     """
 
     def __init__(
@@ -80,6 +85,7 @@ class Process:
         on_gone_cb: Callback | None = None,
         on_closed_cb: Callback | None = None,
         stop_signal: int = signal.SIGTERM,
+        stop_tree: bool = True,
         instance: int = 1,
         pty: bool | Size = False,
         tty: bool | Size = False,
@@ -100,11 +106,13 @@ class Process:
         self.term_signal: int | None = None
         self.reason: str | None = None
         """Why the command could not be executed; None if it could."""
+        self.stopping = False
         self.gone = False
         self.closed = False
         self._custom_channels = list(custom_channels)
         self._credentials = None if uid is None and gid is None else Credentials(uid, gid)
         self._stop_signal = stop_signal
+        self._stop_tree = stop_tree
         self._on_exit = on_exit_cb
         self._on_gone = on_gone_cb
         self._on_closed = on_closed_cb
@@ -123,14 +131,15 @@ class Process:
         self.redirect_output = self._io.labels
         self.streams = self._io.streams
         self._stats = StatsMonitor(self._loop, lambda: self.info)
-        self._popen: subprocess.Popen[bytes] | None = None
-        self.stopping = False
+        self._child: Child | None = None
         # How what it starts is known even when that has lost its parent: all of it inherits this.
         self._mark = f"{os.getpid()}-{time.monotonic_ns()}-{id}"
         self._tree: Tree | None = None
+        self._told = Told()
         self._tree_is_left = False  # it has ended itself, others of its tree have not
         self._signal_lock = Lock()  # a pid is signalled or reaped, never the one during the other
         self._child_watch: ChildWatch | None = None
+        self._end_fd: int | None = None  # keeps its end in its place among others'
         self._tree_watch: TreeWatch | None = None
 
     def __repr__(self) -> str:
@@ -154,7 +163,7 @@ class Process:
 
     @property
     def info(self) -> dict[str, Any]:
-        """What it is, and while it runs what it costs (see `ProcessStats.read`)."""
+        """What it is (`pid` is `id`), and while it runs what it costs (see `ProcessStats.read`)."""
         info: dict[str, Any] = {
             "pid": self.id,
             "os_pid": self.pid,
@@ -176,7 +185,7 @@ class Process:
 
         `on_spawned()` is called when it runs, before anything else can be told of it.
         """
-        if self._popen is not None or self.exit_status is not None:
+        if self._child is not None or self.exit_status is not None:
             raise RuntimeError(f"{self!r} was started before")
         # Needed this once; a thousand processes with a thousand variables each are a lot of memory.
         env, self._env = {**self._env, MARK: self._mark}, {}
@@ -187,7 +196,7 @@ class Process:
             self._loop.call_soon_threadsafe(self._handle_failure, describe_failure(error))
             return
         try:
-            self._popen = spawn(
+            self._child = spawn(
                 words,
                 env,
                 cwd=self.cwd,
@@ -200,7 +209,8 @@ class Process:
             plumbing.close_ours()
             self._loop.call_soon_threadsafe(self._handle_failure, error)
         else:
-            self.pid = self._popen.pid
+            self.pid = self._child.pid
+            self._end_fd = enlist(self._loop, self.pid)
             self._tree = Tree(self.pid, self._mark)
             self._stats.os_pid = self.pid
             if on_spawned is not None:
@@ -216,7 +226,7 @@ class Process:
     def _watch(self, plumbing: Plumbing) -> None:
         assert self.pid is not None
         self._io.watch(plumbing)
-        self._child_watch = ChildWatch(self._loop, self.pid, self._handle_end)
+        self._child_watch = ChildWatch(self._loop, self.pid, self._handle_end, self._end_fd)
         self._stats.start()
 
     def _handle_end(self) -> bool:
@@ -233,19 +243,20 @@ class Process:
 
     def _reap(self, ended_at: float) -> bool:
         """Take the exit status of what was found to have ended at `ended_at`; whether it has."""
-        assert self._popen is not None and self.pid is not None and self._tree is not None
+        assert self._child is not None and self.pid is not None and self._tree is not None
         if self.gone:
             return True  # it was let go meanwhile
         with self._signal_lock:
             # While its number is its own.
             others = self._tree.look(leader_is_there=True, since=ended_at)
-            code = self._popen.poll()
+            code = self._child.poll()
             if code is None:
                 return False
             is_left = bool(others) or (
                 not system.has_process_table() and system.group_exists(self.pid)
             )
-            self._tree_is_left = is_left and not self.detach
+            # What is detached may leave others behind, unless it was told to stop.
+            self._tree_is_left = is_left and (self.stopping or not self.detach)
             self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)
         self._io.drain()  # what it wrote before it ended is told before its end is
         self._handle_exit(self.exit_status, self.term_signal)
@@ -265,8 +276,15 @@ class Process:
     def _watch_tree(self) -> None:
         if self._tree_watch is None and not self.gone:
             assert self.pid is not None and self._tree is not None
+            if not self._stop_tree and not system.has_process_table():
+                self._signal_tree(self._stop_signal)  # the watch sees nobody there whom to tell
             self._tree_watch = TreeWatch(
-                self._loop, self._tree, self.pid, self._stop_signal, self._handle_gone
+                self._loop,
+                self._tree,
+                self.pid,
+                self._stop_signal,
+                self._told,
+                self._handle_gone,
             )
 
     def _handle_gone(self) -> None:
@@ -305,9 +323,12 @@ class Process:
     # ---- stopping and signals
 
     def stop(self) -> None:
-        """Send the stop signal to the process and to all that it has started."""
+        """Send the stop signal to the process and to all that it has started, or to it first."""
         self.stopping = True
-        self._signal_tree(self._stop_signal)
+        if self._stop_tree:
+            self._signal_tree(self._stop_signal, self._told)
+        else:
+            self.kill(self._stop_signal)
         if self._tree_is_left:
             self._loop.call_soon_threadsafe(self._watch_tree)
 
@@ -320,12 +341,14 @@ class Process:
             if self.pid is not None and self.active:
                 os.kill(self.pid, signum)
 
-    def _signal_tree(self, signum: int) -> None:
+    def _signal_tree(self, signum: int, told: Told | None = None) -> None:
+        """Send `signum` to all of the tree, and note in `told` who has got it."""
         with self._signal_lock:
             if self.pid is None or self._tree is None or self.gone:
                 return
             # Those outside of its group first: they are found by way of the others.
-            for row in self._tree.look(leader_is_there=self.active):
+            rows = self._tree.look(leader_is_there=self.active)
+            for row in rows:
                 if not self.active or row.group != self.pid:
                     send(row, signum)
             # Not reaped, its number is nobody else's. Else each is known by pid and time of start,
@@ -335,6 +358,9 @@ class Process:
                     os.killpg(self.pid, signum)
                 except ProcessLookupError:
                     pass  # it ended just now, and its exit is on the way
+            if told is not None:
+                told.members.update(row.member for row in rows)
+                told.group = self.pid if self.active else None
 
     # ---- output
 

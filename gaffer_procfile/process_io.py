@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from .events import Listener
     from .loop import Loop
-
-    Size = tuple[int, int]
+    from .posix.plumbing import Size
 
 STDIN = "stdin"
 WINDOW_SIZE = (24, 80)  # rows and columns
@@ -118,7 +117,7 @@ class ProcessIO:
             if self._pty or self._tty:
                 self._terminals.append(output)
         for label, fd in plumbing.streams:
-            self._inputs[label] = InputPipe(self._loop, os.dup(fd))
+            self._inputs[label] = InputPipe(self._loop, os.dup(fd))  # each end is closed by itself
             self._outputs.append(OutputPipe(self._loop, fd, label, self._publish_stream))
         if self._reading:
             self.resume()

@@ -180,6 +180,7 @@ def _templates(
                 restart=settings.restart,
                 stop_signal=settings.stop_signal,
                 stop_timeout=settings.stop_timeout,
+                stop_tree=settings.stop_tree is not False,
                 pty=settings.pty,
                 tty=bool(settings.tty),
                 log=settings.log,

@@ -1,7 +1,8 @@
 """The states of a slot, and the moves from one to another.
 
 A slot is the place of one process of a template: it keeps its number, and with it a port, while one
-process after the other runs in it. Every event of a process is published by such a move.
+process after the other runs in it. That a process begins, is told to stop or has ended is published
+together with such a move.
 """
 
 from __future__ import annotations

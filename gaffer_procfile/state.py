@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections import deque
 
+from .lean import deque, signal
 from .loop import adapt
 from .posix.spawn import Credentials, split_args
 from .process import Process
@@ -37,6 +36,7 @@ _PROCESS_SETTINGS = (
     "pty",
     "tty",
     "stop_signal",
+    "stop_tree",
 )
 _SETTINGS = frozenset(
     (
@@ -241,7 +241,7 @@ class ProcessState:
         for slot in self.slots.values():
             slot.history = self.new_history()
 
-    def is_well(self, now: float) -> bool:
+    def count_exit(self, now: float) -> bool:
         """Count an exit at `now` (seconds): whether it doesn't flap. Else `may_retry` tells more."""
         if self._exits is None:
             return True

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from . import slots
+from .lean import deque
 from .restart import is_restarted
 from .state import ProcessTracker
 
@@ -54,7 +53,7 @@ class Supervisor:
         self._next_id = next_id
         self._due: dict[ProcessState, int] = {}  # how many were to be started in this turn
         self._tracker = ProcessTracker(loop, self._handle_kill)
-        self._leaving: dict[str, list[ProcessState]] = {}  # removed, and not gone yet, by name
+        self._removed: dict[str, list[ProcessState]] = {}  # and not gone yet, by name
         self._successors: dict[str, ProcessState] = {}  # what waits until those are
         self._to_stop: list[ProcessState] = []  # by `stop_all`, and not told yet
         self._ending: list[ProcessState] = []  # by `stop_all`, of which something is left
@@ -72,14 +71,14 @@ class Supervisor:
                 slot.then = slots.PENDING
             elif slot.state in slots.AT_REST or slot.state == slots.BACKING_OFF:
                 slot.history = state.new_history()
-                self._leave(state, slot, slots.PENDING)
+                self._go_on(state, slot, slots.PENDING)
         self.manage(state)
 
     def manage(self, state: ProcessState, *, at_once: bool = False) -> None:
         """Start what is missing, stop what is too much. Many are started over some turns of the loop."""
         if state.stopped or self.stopping:
             return
-        if state.name in self._leaving and state not in self._leaving[state.name]:
+        if state.name in self._removed and state not in self._removed[state.name]:
             self._successors[state.name] = state  # it may want the same ports
             return
         for number in range(1, state.numprocesses + 1):
@@ -108,7 +107,7 @@ class Supervisor:
         """Stop all of a template that is to be forgotten."""
         self.stop(state)
         if state.holds_anything:
-            self._leaving.setdefault(state.name, []).append(state)
+            self._removed.setdefault(state.name, []).append(state)
 
     def stop_one(self, state: ProcessState, process: Process) -> None:
         """Stop one process, and leave its slot empty."""
@@ -183,6 +182,17 @@ class Supervisor:
         # What is told just now is tracked from the next turn on.
         self._loop.call_soon_threadsafe(self._tracker.kill_all)
 
+    def publish_of(self, process: Process, evtype: str, **details: Any) -> None:
+        """Publish an event about a process."""
+        self._publish(
+            evtype,
+            process.name,
+            pid=process.id,
+            os_pid=process.pid,
+            instance=process.instance,
+            **details,
+        )
+
     def close(self) -> None:
         self._tracker.close()
 
@@ -230,7 +240,7 @@ class Supervisor:
         if slot.state == slots.STOPPING:
             slot.then = then
         elif process is None:
-            self._leave(state, slot, then)
+            self._go_on(state, slot, then)
         else:
             slot.then = then
             if self._forget(state, process):
@@ -244,7 +254,7 @@ class Supervisor:
         process.stop()
         self._tracker.check(process, state.graceful_timeout)
 
-    def _leave(self, state: ProcessState, slot: Slot, to: str) -> None:
+    def _go_on(self, state: ProcessState, slot: Slot, to: str) -> None:
         """Go on from a state in which nothing is waited for but perhaps time."""
         if slot.timer is not None:
             self._loop.call_soon_threadsafe(slot.timer.cancel)
@@ -255,17 +265,6 @@ class Supervisor:
         slot.move(to)
         if to == slots.REMOVED:
             del state.slots[slot.number]
-
-    def publish_of(self, process: Process, evtype: str, **details: Any) -> None:
-        """Publish an event about a process."""
-        self._publish(
-            evtype,
-            process.name,
-            pid=process.id,
-            os_pid=process.pid,
-            instance=process.instance,
-            **details,
-        )
 
     def _forget(self, state: ProcessState, process: Process) -> bool:
         """Count a process as running no more; whether it was."""
@@ -297,14 +296,15 @@ class Supervisor:
             assert process is not None
             slot.end = (exit_status, term_signal, process.reason)
             self._forget(state, process)
-            by_itself, flaps = slot.state in (slots.STARTING, slots.RUNNING), False
+            by_itself = slot.state in (slots.STARTING, slots.RUNNING)
+            flaps = False
             if not by_itself:
                 slot.move(slots.STOPPING, "exit")
             elif process.detach or not is_restarted(state.restart, exit_status, term_signal):
                 failed = exit_status != 0 or term_signal != 0
                 slot.move(slots.FAILED if failed else slots.EXITED, "exit")
             else:
-                flaps = self._end_or_restart(state, slot)
+                flaps = self._restart_or_give_up(state, slot)
             details: dict[str, Any] = {} if process.reason is None else {"reason": process.reason}
             then = slot.then if slot.state == slots.STOPPING else slot.state
             if then == slots.BACKING_OFF:
@@ -325,8 +325,8 @@ class Supervisor:
             if flaps:
                 self._handle_flapping(state)
 
-    def _end_or_restart(self, state: ProcessState, slot: Slot) -> bool:
-        """Decide what follows on an exit; whether the template flaps."""
+    def _restart_or_give_up(self, state: ProcessState, slot: Slot) -> bool:
+        """Decide when a process is started again, if at all; whether the template flaps."""
         now = self._loop.time()
         slot.then = slots.PENDING
         if slot.history is not None:
@@ -341,7 +341,7 @@ class Supervisor:
             slot.delay = UNSTARTABLE_DELAY
             slot.then = slots.BACKING_OFF
         slot.move(slots.STOPPING, "exit")
-        return not state.is_well(now)
+        return not state.count_exit(now)
 
     def _handle_flapping(self, state: ProcessState) -> None:
         self._publish("flap", state.name)
@@ -361,25 +361,25 @@ class Supervisor:
             assert process is not None
             self._tracker.uncheck(process)
             if slot.state == slots.STOPPING:
-                self._leave(state, slot, slot.then)
+                self._go_on(state, slot, slot.then)
                 if slot.state == slots.BACKING_OFF:
                     slot.timer = self._loop.call_later(slot.delay, self._handle_delay, state, slot)
             self.manage(state)
             if state.restarting and state.restarting[0] is slot:
                 state.restarting.popleft()
                 self._restart_next(state)
-            self._handle_left(state)
+            self._release_name(state)
             self._on_gone()
             if self.stopping:
                 self._stop_next()
 
-    def _handle_left(self, state: ProcessState) -> None:
+    def _release_name(self, state: ProcessState) -> None:
         """Let the template that has this one's name now begin, if nothing of it is left."""
-        leaving = self._leaving.get(state.name, [])
-        if state in leaving and not state.holds_anything:
-            leaving.remove(state)
-            if not leaving:
-                del self._leaving[state.name]
+        removed = self._removed.get(state.name, [])
+        if state in removed and not state.holds_anything:
+            removed.remove(state)
+            if not removed:
+                del self._removed[state.name]
                 successor = self._successors.pop(state.name, None)
                 if successor is not None:
                     self.manage(successor)

@@ -269,9 +269,9 @@ def is_alive(pid: int) -> bool:
 
 def end_what_was_let_go(process: Process) -> None:
     """Kill and reap a process that its manager has let run on."""
-    assert process._popen is not None
-    process._popen.kill()
-    process._popen.wait(DEADLINE)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    os.waitpid(process.pid, 0)
 
 
 def session_members(leader: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Puts each of the mistakes of gaffer's manager back, and shows that its test fails.
+"""Puts mistakes of gaffer's manager and of the guard back, and shows that their tests fail.
 
     python tests/mutations.py
 
@@ -19,14 +19,21 @@ ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 TIMEOUT = 60.0  # seconds for one run of a test
 
+MANAGER = "test_manager_mistakes.py"
+GUARD = "test_guard.py"
+SUPPORT = ("conftest.py", "cli.py", "guarded.py")  # what these files need
+
 
 class Mutation:
     """A mistake: what to replace by what in which file, and the test that has to notice."""
 
-    def __init__(self, name: str, test: str, *edits: tuple[str, str, str]) -> None:
+    def __init__(
+        self, name: str, test: str, *edits: tuple[str, str, str], file: str = MANAGER
+    ) -> None:
         self.name = name
         self.test = test
         self.edits = edits
+        self.file = file  # where the test is
 
     def apply(self, package: Path) -> None:
         """Change the copy. Raises ValueError where the text to replace isn't there just once."""
@@ -80,12 +87,12 @@ MUTATIONS = [
         "test_an_unknown_group_leaves_the_lock_free",
         (
             "manager.py",
-            "        for name in self.get_group(groupname):\n",
+            "        self._for_each(self.get_group(groupname), function)\n",
             (
                 "        self._lock.acquire()\n"
                 "        names = self.get_group(groupname)\n"
                 "        self._lock.release()\n"
-                "        for name in names:\n"
+                "        self._for_each(names, function)\n"
             ),
         ),
     ),
@@ -107,14 +114,14 @@ MUTATIONS = [
         "a wake-up loses a second signal",
         "test_no_request_is_lost_when_several_come_at_once",
         (
-            "manager.py",
+            "lifecycle.py",
             "        self._loop.call_soon_threadsafe(self._handle_requests)\n",
             (
                 "        if len(self._requests) == 1:  # as an Async handle: woken once for several\n"
                 "            self._loop.call_soon_threadsafe(self._handle_requests)\n"
             ),
         ),
-        ("manager.py", "        while self._requests:\n", "        if self._requests:\n"),
+        ("lifecycle.py", "        while self._requests:\n", "        if self._requests:\n"),
     ),
     Mutation(
         "a restart doubles the processes for a moment",
@@ -133,22 +140,22 @@ MUTATIONS = [
         Mutation(
             f"a walk over a dict that others change: {method}",
             test,
-            (
-                "manager.py",
-                f'"""{doc}"""\n        for name in list(self.processes):\n',
-                f'"""{doc}"""\n        for name in self.processes:\n',
-            ),
+            ("manager.py", walk, walk.replace("list(self.processes)", "self.processes")),
         )
-        for method, doc, test in [
+        for method, walk, test in [
             (
                 "start_processes",
-                "Start all templates.",
+                "self._for_each(list(self.processes), self.start_process)",
                 "test_templates_may_be_added_during_a_walk",
             ),
-            ("stop_processes", "Stop all templates.", "test_templates_may_be_added_during_a_walk"),
+            (
+                "stop_processes",
+                "self._for_each(list(self.processes), self.stop_process)",
+                "test_templates_may_be_added_during_a_walk",
+            ),
             (
                 "processes_stats",
-                "The stats of each template (see `get_process_stats`).",
+                "for name in list(self.processes):",
                 "test_stats_may_be_read_slowly_while_templates_come_and_go",
             ),
         ]
@@ -162,10 +169,70 @@ MUTATIONS = [
             "            return self.running\n",
         ),
     ),
+    *(
+        Mutation(f"the guard: {name}", test, ("guard.py", old, new), file=GUARD)
+        for name, test, old, new in [
+            (
+                "it adopts nobody",
+                "test_the_guard_reaps_while_gaffer_runs",
+                "            system.become_subreaper()\n",
+                "            pass\n",
+            ),
+            (
+                "it stays in the session, and in the group",
+                "test_nothing_that_is_for_gaffer_ends_the_guard",
+                "        os.setsid()\n",
+                "",
+            ),
+            (
+                "nobody waits until it is ready",
+                "test_gaffer_waits_for_a_guard_that_is_slow",
+                "        os.read(self._guard, 1)\n",
+                "        return\n",
+            ),
+            (
+                "it sweeps once",
+                "test_what_is_below_what_is_killed_is_killed_too",
+                "            while os.waitpid(-1, os.WNOHANG)[0]:\n                pass\n",
+                "            return\n",
+            ),
+            (
+                "an ignored SIGCHLD stays ignored",
+                "test_sigchld_that_is_ignored_takes_no_status",
+                "    signal.signal(signal.SIGCHLD, signal.SIG_DFL)",
+                "    pass",
+            ),
+            (
+                "a key is passed on to gaffer, which has heard it",
+                "test_a_key_is_heard_once",
+                (
+                    "        if found.si_code != _FROM_KERNEL or found.si_signo not in _FROM_KEYS:\n"
+                    "            target.send(found.si_signo)\n"
+                ),
+                "        target.send(found.si_signo)\n",
+            ),
+            (
+                "the outer one halts before gaffer has",
+                "test_the_outer_one_halts_after_gaffer",
+                "            target.send(found.si_signo)\n",
+                (
+                    "            target.send(found.si_signo)\n"
+                    "            if found.si_signo == signal.SIGTSTP:\n"
+                    "                os.kill(os.getpid(), signal.SIGSTOP)\n"
+                ),
+            ),
+            (
+                "a killed gaffer's terminal stays as it was",
+                "test_a_killed_gaffers_terminal_is_put_back",
+                "                    _restore(modes)",
+                "                    pass",
+            ),
+        ]
+    ),
 ]
 
 
-def run_test(scratch: Path, test: str) -> subprocess.CompletedProcess[str]:
+def run_test(scratch: Path, file: str, test: str) -> subprocess.CompletedProcess[str]:
     """Run a test on the package in `scratch`: `python -m` looks where it runs before all else."""
     env = {
         name: value
@@ -175,7 +242,7 @@ def run_test(scratch: Path, test: str) -> subprocess.CompletedProcess[str]:
     env |= {"GAFFER_LOOP": "selectors", "GAFFER_TEST_DEADLINE": "2"}
     command = [
         sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-        "tests/test_manager_mistakes.py", "-k", f"{test} and not asyncio",
+        f"tests/{file}", "-k", f"{test} and not asyncio",
     ]  # fmt: skip
     return subprocess.run(
         command,
@@ -192,7 +259,7 @@ def run_test(scratch: Path, test: str) -> subprocess.CompletedProcess[str]:
 def prepare(scratch: Path) -> Path:
     """Copy what the tests need; where the copy of the package is."""
     (scratch / "tests").mkdir(parents=True)
-    for name in ("conftest.py", "test_manager_mistakes.py"):
+    for name in (*SUPPORT, *{mutation.file for mutation in MUTATIONS}):
         shutil.copy(TESTS / name, scratch / "tests")
     shutil.copy(ROOT / "pyproject.toml", scratch)
     ignore = shutil.ignore_patterns("__pycache__", ".*_cache")
@@ -204,7 +271,7 @@ def prepare(scratch: Path) -> Path:
 def is_noticed(mutation: Mutation, scratch: Path) -> bool:
     """Whether the test fails with the mistake. Raises RuntimeError if it couldn't be run at all."""
     mutation.apply(prepare(scratch))
-    done = run_test(scratch, mutation.test)
+    done = run_test(scratch, mutation.file, mutation.test)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{mutation.name}: pytest ended with {done.returncode}\n{done.stdout}")
     return done.returncode == 1
@@ -214,12 +281,13 @@ def main() -> int:
     survivors = 0
     with tempfile.TemporaryDirectory() as directory:
         prepare(Path(directory, "unchanged"))
-        tests = " or ".join(sorted({mutation.test for mutation in MUTATIONS}))
-        unchanged = run_test(Path(directory, "unchanged"), f"({tests})")
-        if unchanged.returncode != 0:
-            print(unchanged.stdout)
-            print("the tests fail without any mistake: nothing is shown")
-            return 1
+        for file in (MANAGER, GUARD):
+            tests = sorted({mutation.test for mutation in MUTATIONS if mutation.file == file})
+            unchanged = run_test(Path(directory, "unchanged"), file, f"({' or '.join(tests)})")
+            if unchanged.returncode != 0:
+                print(unchanged.stdout)
+                print("the tests fail without any mistake: nothing is shown")
+                return 1
         width = max(len(mutation.name) for mutation in MUTATIONS)
         for number, mutation in enumerate(MUTATIONS):
             start = time.monotonic()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import signal
 import stat
 import sys
 from collections.abc import Iterator
@@ -12,10 +14,13 @@ from pathlib import Path
 import pytest
 from cli import MakeProject, Project, wait_until
 from cli import project as project
+from conftest import is_alive
 
+from gaffer_procfile.client import Connection
 from gaffer_procfile.control import runs_in
 
 SLEEP = "exec sleep 100"
+WAIT = "while :; do sleep 0.02; done"
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +65,51 @@ processes:
     ended = made.run("down")
     assert ended.status == 0
     assert made.run("ps").status == 3
+
+
+def test_one_number_for_a_run_and_kill_ends_it(project: MakeProject, down: list[Project]) -> None:
+    made = project({"Procfile": f"web: trap 'echo bye; exit' TERM; echo up; {WAIT}\n"})
+    down.append(made)
+    result = made.run("start", "-D", "--log-dir", "logs")
+    told = re.search(r"in the background \(pid (\d+)\)", result.stdout)
+    assert told is not None, result
+    pid = int(told[1])
+    [run] = runs_in(str(made.directory))
+    assert run.pid == pid
+    assert json.loads(made.run("ps", "--json").stdout)[0]["gaffer"] == pid
+    connection = Connection(run.path)
+    assert connection.get("/run")["pid"] == pid
+    connection.close()
+    assert f"by gaffer (pid {pid}, since" in made.run("start").error()
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not runs_in(str(made.directory)), "the end")
+    wait_until(lambda: not is_alive(pid), "the end of the outer one")
+    assert made.path("logs/web.1.log").read_text().endswith("bye\n")
+
+
+def test_down_tells_the_number_that_a_shell_knows(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    result = made.shell(
+        "$gaffer start > log & pid=$!; until $gaffer ps > ps 2>&1; do :; done; $gaffer down;"
+        " kill -0 $pid 2> /dev/null && echo still there; echo $pid"
+    )
+    said, pid = result.lines
+    assert said == f"gaffer has ended (pid {pid})"
+
+
+def test_down_waits_for_gaffer_when_the_outer_one_was_killed(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: trap 'touch told' TERM; echo up; {WAIT}\n"})
+    running = made.spawn("start")
+    running.read_until(r"\| up")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    gaffer = running.gaffer
+    guard = gaffer.ppid()
+    running.popen.kill()
+    running.popen.wait()
+    wait_until(made.path("told").exists, "the stop")
+    result = made.run("down", "--kill")
+    assert result.status == 0, result
+    assert not is_alive(gaffer.pid) and not is_alive(guard)
 
 
 def test_what_reads_our_output_is_not_held_up(project: MakeProject, down: list[Project]) -> None:
@@ -125,7 +175,7 @@ def test_the_socket_is_ours_alone_and_goes(project: MakeProject) -> None:
     running.read_until(r"\| up")
     wait_until(lambda: runs_in(str(made.directory)), "the socket")
     [run] = runs_in(str(made.directory))
-    assert run.pid == running.gaffer.pid
+    assert run.pid == running.pid
     assert stat.S_IMODE(os.stat(run.path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(os.path.dirname(run.path)).st_mode) == 0o700
     running.signal(15)
@@ -159,7 +209,7 @@ def test_another_run_beside_it(project: MakeProject) -> None:
     twice = made.run("start")
     assert twice.status == 1
     assert re.fullmatch(
-        rf"web runs already, by gaffer \(pid {first.gaffer.pid}, since \d\d:\d\d\) "
+        rf"web runs already, by gaffer \(pid {first.pid}, since \d\d:\d\d\) "
         r"\(`gaffer restart web` starts it anew, `gaffer logs -f web` shows it\)",
         twice.error(),
     )
@@ -186,6 +236,21 @@ def test_a_run_of_several_services_is_found_from_above(project: MakeProject) -> 
     assert "web.1" in made.run("ps", cwd=made.path("api")).stdout
     running.signal(15)
     running.wait()
+
+
+def test_who_asks_at_once_is_answered(project: MakeProject) -> None:
+    """A process of the run is the first that could; the answer takes a moment, and comes."""
+    made = project({"Procfile": "web: $gaffer ps > shown 2>&1; echo status $?\n"})
+    program = """
+import sys
+from gaffer_procfile.cli import main, serving
+serving.DELAY = 2.0
+sys.exit(main(["start"]))
+"""
+    made.write({"program.py": program})
+    result = made.shell(f"exec {sys.executable} program.py")
+    assert "| status 0\n" in result.stdout, made.path("shown").read_text()
+    assert "web.1" in made.path("shown").read_text()
 
 
 def test_no_place_for_a_socket_is_no_end(project: MakeProject, tmp_path: Path) -> None:

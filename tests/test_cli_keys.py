@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import termios
+from typing import Any
 
 import psutil
 import pytest
@@ -19,8 +21,8 @@ TWO = {
 }
 
 
-def start(made: Project, *args: str) -> Running:
-    running = made.spawn("start", *args, pty=True)
+def start(made: Project, *args: str, **settings: Any) -> Running:
+    running = made.spawn("start", *args, pty=True, **settings)
     running.read_until("keys: r restart")
     running.read_until("worker up|repl up")
     return running
@@ -178,6 +180,42 @@ def test_the_terminal_is_as_before(project: MakeProject) -> None:
     running.send(b"q")
     assert running.wait() == 0
     assert echoes(running)
+
+
+def test_what_is_pasted_counts_as_no_key(project: MakeProject) -> None:
+    running = start(project(TWO), env={"TERM": "xterm"})
+    wait_until(lambda: not echoes(running), "the keys")
+    running.send(b"\x1b[200~r0 quit q\nq" + b"q" * 2000 + b"\x1b[201~s")
+    running.read_until(r"worker\.1 +running, pid \d+, up \d+ s")
+    assert "restart:" not in running.text and "q: stopping" not in running.text
+    running.send(b"\x1b[Af")  # an arrow is no answer either
+    running.read_until(r"show only: 1 web")
+    running.send(b"\x1b[B\x1b[200~2\x1b[201~1")
+    running.read_until("showing only web")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
+def test_pastes_are_marked_while_keys_are_heard(project: MakeProject) -> None:
+    running = start(project(TWO), env={"TERM": "xterm"})
+    outer = psutil.Process(running.pid)
+    assert running.text.count("\x1b[?2004h") == 1
+    running.send(b"\x1a")  # Ctrl-Z
+    running.read_until(r"\x1b\[\?2004l")
+    wait_until(lambda: outer.status() == psutil.STATUS_STOPPED, "the halt")
+    os.killpg(running.pid, signal.SIGCONT)
+    running.read_until(r"\x1b\[\?2004h")
+    running.send(b"q")
+    assert running.wait() == 0
+    modes = re.findall(r"\x1b\[\?2004(.)", running.text)
+    assert modes == ["h", "l", "h", "l"]
+
+
+def test_a_dumb_terminal_is_sent_no_sequence(project: MakeProject) -> None:
+    running = start(project(TWO), env={"TERM": "dumb"})
+    running.send(b"q")
+    assert running.wait() == 0
+    assert "\x1b" not in running.text
 
 
 def test_even_when_gaffer_was_killed(project: MakeProject) -> None:

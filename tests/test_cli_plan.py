@@ -39,6 +39,7 @@ processes:
     once: true
     depends_on: db
     profiles: never-asked-for
+    stop_tree: false
 """,
     "data/": "",
 }
@@ -88,6 +89,7 @@ def test_with_all_settings_and_where_they_are_said(project: MakeProject) -> None
   migrate  5300       bin/migrate  (gaffer.yaml:19)
       depends_on  db ready  (gaffer.yaml:21)
       restart     on-failure  (gaffer.yaml:1)
+      stop_tree   false  (gaffer.yaml:23)
       once        true  (gaffer.yaml:20)
       profiles    never-asked-for  (gaffer.yaml:22)
 
@@ -137,6 +139,7 @@ def test_json(project: MakeProject) -> None:
     assert (db["directory"], db["command"]) == (f"{directory}/data", "bin/db")
     assert db["origins"]["command"] == "gaffer.yaml:13"
     assert (migrate["once"], migrate["restart"]) == (True, "never")
+    assert (db["stop_tree"], migrate["stop_tree"]) == (True, False)
 
 
 def test_the_same_selection_as_start(project: MakeProject) -> None:

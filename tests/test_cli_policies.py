@@ -76,6 +76,33 @@ def test_who_ignores_the_stop_signal_is_told_of_and_killed(project: MakeProject)
     assert running.wait() == -signal.SIGTERM
 
 
+WORKER = """\
+trap 'echo told' TERM
+trap 'echo goes on' USR1
+echo ready
+while :; do sleep 0.05; done
+"""
+
+
+def test_who_is_told_alone_is_told_of_and_killed_with_all_its_workers(project: MakeProject) -> None:
+    command = 'sh worker & trap "kill -USR1 $!" TERM; while :; do wait; done'
+    made = project(
+        {
+            "gaffer.yaml": f"processes: {{web: {{command: {command!r}, stop_tree: false}}}}\n",
+            "worker": WORKER,
+        }
+    )
+    running = made.spawn("start", *PLAIN, "-t", "60")
+    running.read_until("ready")
+    running.signal(signal.SIGINT)
+    running.read_until("goes on")
+    running.read_until(r"web\.1 goes on after SIGTERM, killing it in 59 s")
+    running.signal(signal.SIGINT)
+    running.read_until(r"killing web\.1")
+    assert running.wait() == -signal.SIGINT
+    assert "told" not in running.text
+
+
 def test_ctrl_c_hastens_a_run_that_is_ending(project: MakeProject) -> None:
     slow = "trap '' TERM; echo ready; while :; do sleep 60; done"
     made = project({"Procfile": f"web: {slow}\nworker: sleep 0.3; exit 7\n"})

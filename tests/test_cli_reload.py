@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 
 from cli import MakeProject, Project, Running, wait_until
@@ -59,6 +60,15 @@ def test_a_changed_process_is_restarted_and_no_other(project: MakeProject) -> No
     change_until(running, made, "gaffer.yaml", TWO.replace("one", "two"), pattern)
     running.read_until(r"\| web has two")
     assert end(running).count("api up") == 1
+
+
+def test_another_way_to_stop_holds_for_those_that_are_started_anew(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": TWO})
+    running = started(made, r"\| web has one", r"\| api up")
+    text = TWO.replace("{A: one}", "{A: one}, stop_tree: false")
+    pattern = r"gaffer\.yaml changed: restarting web\n"
+    change_until(running, made, "gaffer.yaml", text, pattern)
+    end(running)
 
 
 def test_what_cannot_be_used_changes_nothing(project: MakeProject) -> None:
@@ -223,6 +233,34 @@ def test_the_file_that_only_has_groups(project: MakeProject) -> None:
     pattern = r"services/web/gaffer\.yaml changed: restarting web:server\n"
     change_until(running, made, "services/web/gaffer.yaml", own, pattern)
     assert end(running).count("api up") == 1
+
+
+def test_a_new_directory_that_a_groups_glob_matches(project: MakeProject) -> None:
+    procfile = "server: echo $NAME up; exec sleep 100\n"
+    made = project(
+        {
+            "gaffer.yaml": "watch_config: true\ngroups: {all: services/*}\n",
+            "services/api/Procfile": procfile,
+            "services/api/.env": "NAME=api\n",
+            "services/README": "",
+        }
+    )
+    running = started(made, r"\| api up")
+    env = "services/api/.env"  # it is changed until that is seen: from then on all is watched
+    change_until(running, made, env, "NAME=api again\n", r"\.env changed: restarting server\n")
+    made.write({"elsewhere/.env": "NAME=web\n", "elsewhere/Procfile": procfile})
+    made.path("elsewhere").rename(made.path("services/web"))
+    running.read_until(r"services/web/Procfile changed: new web:server\n")
+    running.read_until(r"\| web up")
+    change_until(running, made, env, "NAME=api\n", r"\.env changed: restarting api:server\n")
+    made.write({"services/zoo/": ""})
+    made.write({"services/zoo/gaffer.yaml": "processes: {server: {command: echo open; cat}}\n"})
+    running.read_until(r"services/zoo/gaffer\.yaml changed: new zoo:server\n")
+    running.read_until(r"\| open")
+    change_until(running, made, env, "NAME=last\n", r"\.env changed: restarting api:server\n")
+    shutil.rmtree(made.path("services/zoo"))
+    running.read_until(r"changed: without zoo:server\n")
+    end(running)
 
 
 def test_what_is_new_is_watched_in_its_own_directory(project: MakeProject) -> None:

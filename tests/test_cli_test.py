@@ -280,6 +280,20 @@ def test_how_it_ends(project: MakeProject, case: str) -> None:
     assert not made.path("ran").exists()  # the command of a run that never was ready
 
 
+def test_that_all_are_ready_is_told_once(project: MakeProject) -> None:
+    made = project(
+        {
+            "Procfile": f"web: {SLEEP}\napi: {SLEEP}\nworker: {SLEEP}\n",
+            "gaffer.yaml": "processes: {web: {ready: {exec: 'true'}}, api: {ready: {exec: 'true'}}}",
+        }
+    )
+    result = ci(made, "true", settle="0.3")
+    assert result.status == 0, result
+    assert result.stdout.count("all are ready") == 1
+    last = result.stdout.index("worker.1 is up for")  # which has no probe
+    assert last < result.stdout.index("all are ready after")
+
+
 @pytest.mark.parametrize(
     ("args", "status", "said"),
     [

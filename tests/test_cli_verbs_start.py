@@ -49,8 +49,8 @@ def test_down_returns_when_the_guard_has_gone_too(runtime: str, project: MakePro
     gaffer = running.gaffer.pid
     guard = running.gaffer.ppid()
     result = made.run("down")
-    assert (result.status, result.stdout) == (0, f"gaffer has ended (pid {gaffer})\n")
-    assert not any(is_alive(pid) for pid in [*left, gaffer, guard])
+    assert (result.status, result.stdout) == (0, f"gaffer has ended (pid {running.pid})\n")
+    assert not any(is_alive(pid) for pid in [*left, gaffer, guard, running.pid])
     assert running.wait() == 0
 
 

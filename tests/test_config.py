@@ -103,6 +103,7 @@ def good(text: str, directory: Path) -> Config:
         ("stop_timeout: 250ms", {"stop_timeout": 0.25}),
         ("stop_timeout: 2m", {"stop_timeout": 120.0}),
         ("stop_timeout: 1h", {"stop_timeout": 3600.0}),
+        ("stop_tree: false", {"stop_tree": False}),
         ("once: true", {"once": True}),
         ("pty: True", {"pty": True}),
         ("tty: false", {"tty": False}),
@@ -187,6 +188,7 @@ def test_the_rest_of_the_file(tmp_path: Path) -> None:
         ("color: red", "4:5: unknown key 'color' (did you mean 'colour'?)"),
         ("environment: {}", "4:5: unknown key 'environment' (did you mean 'env'?)"),
         ("Replicas: 2", "4:5: unknown key 'Replicas' (did you mean 'scale'?)"),
+        ("KillMode: mixed", "4:5: unknown key 'KillMode' (did you mean 'stop_tree'?)"),
         ("zzzz: 2", "4:5: unknown key 'zzzz'"),
         (
             "env: {A: 1}\n    env: {B: 1}",

@@ -15,7 +15,7 @@ import pytest
 from conftest import DEADLINE
 
 from gaffer_procfile import control
-from gaffer_procfile.http.listen import UnixListener
+from gaffer_procfile.control import UnixListener
 
 NOBODY = 65534
 
@@ -49,7 +49,7 @@ def test_a_run_is_found_from_below(runtime: Path, tmp_path: Path) -> None:
     for directory in (tmp_path / "shop", below):
         (run,) = control.runs_of(str(directory))
         assert run.path == listener.path
-        assert run.pid == os.getpid()
+        assert run.pid == os.getpid() == control.server_pid(run.path)
         assert run.directory == os.path.realpath(tmp_path / "shop")
         made = control.connect(run.path)
         made.close()
@@ -90,7 +90,7 @@ def test_a_link_leads_to_the_project(runtime: Path, tmp_path: Path) -> None:
 
 LISTENING = """\
 import sys
-from gaffer_procfile.http.listen import UnixListener
+from gaffer_procfile.control import UnixListener
 listener = UnixListener(sys.argv[1])
 print(listener.path, flush=True)
 sys.stdin.read()
@@ -124,6 +124,14 @@ def test_two_runs_of_one_project(runtime: Path, tmp_path: Path) -> None:
     third = control.socket_path(str(tmp_path), other.pid)
     assert third == path and not Path(path).exists()  # replaced without a word
     first.close()
+
+
+def test_a_run_is_known_by_another_number(runtime: Path, tmp_path: Path) -> None:
+    listener = UnixListener(str(tmp_path), pid=1)
+    [run] = control.runs_of(str(tmp_path))
+    assert (run.pid, control.server_pid(run.path)) == (1, os.getpid())
+    listener.close()
+    assert control.server_pid(run.path) is None
 
 
 def test_a_number_that_is_taken(runtime: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cli import GAFFER, PACKAGE_ROOT, MakeProject, Running, wait_until
 from cli import project as project
 from conftest import DEADLINE, Event, ManagerDriver, is_alive, loop_kinds
 
-from gaffer_procfile.posix import system
+from gaffer_procfile.posix import spawn, system
 
 POLITE = "trap 'echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
 STORM = 10_000
@@ -60,19 +60,24 @@ def test_no_process_can_be_had(project: MakeProject, few_processes: Path) -> Non
     assert "Traceback" not in running.text
 
 
+@pytest.mark.parametrize("way", ["subprocess", "posix_spawn"])
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
-def test_fork_fails(driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_fork_fails(
+    driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch, number: int, way: str
+) -> None:
     """It is tried again by the policy, and goes on when the trouble is over."""
-    popen = subprocess.Popen
+    owner, name = (os, "posix_spawn") if way == "posix_spawn" else (subprocess, "Popen")
+    start = getattr(owner, name)
     refused: list[tuple[object, ...]] = []
 
     def fail(*args: object, **settings: object) -> object:
         if len(refused) < 3:
             refused.append(args)
             raise OSError(number, os.strerror(number))
-        return popen(*args, **settings)  # type: ignore[call-overload]
+        return start(*args, **settings)
 
-    monkeypatch.setattr(subprocess, "Popen", fail)
+    monkeypatch.setattr(spawn, "_is_sealed", way == "posix_spawn")
+    monkeypatch.setattr(owner, name, fail)
     driver.sh("web", "exec sleep 60")
     driver.run_until_event("spawn")
     assert len(refused) == 3

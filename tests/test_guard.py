@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
-import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from cli import PACKAGE_ROOT, MakeProject, Running, wait_until
+from cli import MakeProject, Running, wait_until
 from cli import project as project
 from conftest import DEADLINE, is_alive
+from guarded import WAIT, Guarding
+from guarded import guarding as guarding
 
 from gaffer_procfile.posix import system
 
 pytestmark = pytest.mark.skipif(not system.has_subreaper(), reason="needs a subreaper")
-
-# What runs in the place of gaffer proper.
-HEAD = """
-import os, signal, sys, time
-from gaffer_procfile.guard import end_by, enter
-guarded = enter()
-"""
-
-
-class Three:
-    """The three processes of a program that is guarded."""
-
-    def __init__(self, popen: subprocess.Popen[str]) -> None:
-        self.popen = popen
-        assert popen.stdout is not None
-        self.gaffer = psutil.Process(int(popen.stdout.readline()))  # it says so when it is ready
-        self.outer = psutil.Process(popen.pid)
-        (self.guard,) = self.outer.children()
-
-    @property
-    def living(self) -> list[str]:
-        found = {"outer": self.outer, "guard": self.guard, "gaffer": self.gaffer}
-        return [name for name, it in found.items() if it.is_running() and is_alive(it.pid)]
-
-
-class Guarding:
-    """Starts programs under a guard, and leaves nothing of them."""
-
-    def __init__(self) -> None:
-        self.started: list[subprocess.Popen[str]] = []
-
-    def run(self, script: str, **settings: object) -> subprocess.Popen[str]:
-        popen: subprocess.Popen[str] = subprocess.Popen(  # type: ignore[call-overload]
-            [sys.executable, "-c", HEAD + script],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, "PYTHONPATH": PACKAGE_ROOT, **settings.pop("env", {})},  # type: ignore[dict-item]
-            **settings,
-        )
-        self.started.append(popen)
-        return popen
-
-    def three(self, script: str, **settings: object) -> Three:
-        return Three(self.run(script, **settings))
-
-    def close(self) -> None:
-        for popen in self.started:
-            if popen.poll() is None:
-                tree = psutil.Process(popen.pid).children(recursive=True)
-                for process in [psutil.Process(popen.pid), *tree]:
-                    process.kill()
-            popen.communicate()
-
-
-@pytest.fixture
-def guarding() -> Iterator[Guarding]:
-    guarding = Guarding()
-    yield guarding
-    guarding.close()
-
-
-WAIT = "guarded.wait()\nprint(os.getpid(), flush=True)\nwhile True: signal.pause()\n"
 
 
 @pytest.mark.parametrize(
@@ -162,9 +101,73 @@ def test_a_bomb_that_goes_on_forking_is_swept(guarding: Guarding) -> None:
         "        os.setsid()\n"
         "    time.sleep(60)\n"
         "time.sleep(0.1)\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n",
+        env={"GAFFER_WITHOUT": "cgroup"},
     )
     assert popen.wait(DEADLINE) == -signal.SIGKILL
+
+
+def test_what_is_below_what_is_killed_is_killed_too(guarding: Guarding) -> None:
+    """It becomes the guard's child only then: one round of the sweep doesn't see it."""
+    three = guarding.three(
+        "guarded.wait()\n"
+        "print(os.getpid(), flush=True)\n"
+        "for _ in range(3):\n"
+        "    if os.fork():\n"
+        "        break\n"
+        "    os.setsid()\n"
+        "else:\n"
+        "    print(os.getpid(), flush=True)\n"
+        "os.read(0, 1)\n",  # whatever isn't killed ends with the test
+        stdin=subprocess.PIPE,
+        env={"GAFFER_WITHOUT": "cgroup"},
+    )
+    assert three.popen.stdout is not None
+    lowest = int(three.popen.stdout.readline())
+    three.gaffer.kill()
+    assert three.popen.wait(DEADLINE) == -signal.SIGKILL
+    assert not is_alive(lowest)
+
+
+def test_gaffer_waits_for_a_guard_that_is_slow(guarding: Guarding, tmp_path: Path) -> None:
+    popen = guarding.run(
+        "guarded.wait()\nprint(os.path.exists(ready))\n",
+        before=(
+            "from gaffer_procfile.posix import system\n"
+            f"ready = {str(tmp_path / 'ready')!r}\n"
+            "def become_slowly():\n"
+            "    time.sleep(0.2)\n"
+            "    open(ready, 'w').close()\n"
+            "system.become_subreaper = become_slowly\n"
+        ),
+    )
+    out, err = popen.communicate(timeout=DEADLINE)
+    assert out == "True\n", err
+
+
+def test_sigchld_that_is_ignored_takes_no_status(guarding: Guarding) -> None:
+    before = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    popen = guarding.run("guarded.wait()\nsys.exit(3)\n", before)
+    assert popen.wait(DEADLINE) == 3
+
+
+def test_the_outer_one_halts_after_gaffer(guarding: Guarding) -> None:
+    """It would pass nothing on, and who waits for its halt would take gaffer for halted."""
+    three = guarding.three(
+        "guarded.wait()\n"
+        "signal.signal(signal.SIGTSTP, lambda *_: print('told', flush=True))\n"
+        "signal.signal(signal.SIGUSR1, lambda *_: os.kill(os.getpid(), signal.SIGSTOP))\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True: signal.pause()\n"
+    )
+    assert three.popen.stdout is not None
+    three.outer.send_signal(signal.SIGTSTP)
+    assert three.popen.stdout.readline() == "told\n"
+    three.outer.send_signal(signal.SIGUSR1)
+    wait_until(lambda: three.outer.status() == psutil.STATUS_STOPPED, "the outer one's halt")
+    assert three.gaffer.status() == psutil.STATUS_STOPPED
+    three.outer.send_signal(signal.SIGCONT)
+    wait_until(lambda: three.gaffer.status() != psutil.STATUS_STOPPED, "gaffer's going on")
 
 
 def test_who_reads_the_output_sees_its_end_with_gaffers(guarding: Guarding) -> None:
@@ -228,6 +231,63 @@ def test_what_was_ignored_stays_ignored_but_ctrl_c(guarding: Guarding) -> None:
     three.outer.send_signal(signal.SIGQUIT)
     three.outer.send_signal(signal.SIGINT)
     assert three.popen.wait(DEADLINE) == 77
+
+
+# ---- on a terminal
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """Both sides of a pty: ours and the guarded program's."""
+    ours, theirs = os.openpty()
+    yield ours, theirs
+    os.close(ours)
+    os.close(theirs)
+
+
+def take_terminal() -> None:
+    """Make stdin the terminal that keys come from."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def test_a_key_is_heard_once(guarding: Guarding, terminal: tuple[int, int]) -> None:
+    """Gaffer and the outer one both get the key's signal."""
+    three = guarding.three(
+        "guarded.wait()\n"
+        "signal.signal(signal.SIGINT, lambda *_: print('key', flush=True))\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(77))\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True: signal.pause()\n",
+        stdin=terminal[1],
+        preexec_fn=take_terminal,
+    )
+    assert three.popen.stdout is not None
+    three.outer.suspend()  # until gaffer has heard it: two that wait are one
+    os.write(terminal[0], b"\x03")
+    assert three.popen.stdout.readline() == "key\n"
+    three.outer.send_signal(signal.SIGTERM)
+    three.outer.resume()  # which takes them in the order of their numbers: SIGINT, SIGTERM
+    out, err = three.popen.communicate(timeout=DEADLINE)
+    assert (out, three.popen.returncode) == ("", 77), err
+
+
+def test_a_killed_gaffers_terminal_is_put_back(
+    guarding: Guarding, terminal: tuple[int, int]
+) -> None:
+    before = termios.tcgetattr(terminal[1])
+    three = guarding.three(
+        "import tty\n"
+        "guarded.wait()\n"
+        "tty.setraw(0)\n"
+        "print(os.getpid(), flush=True)\n"
+        "while True: signal.pause()\n",
+        stdin=terminal[1],
+        preexec_fn=take_terminal,
+    )
+    assert termios.tcgetattr(terminal[1]) != before
+    three.gaffer.kill()
+    assert three.popen.wait(DEADLINE) == -signal.SIGKILL
+    assert termios.tcgetattr(terminal[1]) == before
 
 
 # ---- of `gaffer start`

@@ -87,6 +87,9 @@ def test_processes_are_added_changed_and_removed(serve: Serve) -> None:
     state = served.manager.processes["api:web"]
     assert state.settings["env"]["API_TOKEN"] == "hush"
     assert state.settings["stop_signal"] == signal.SIGKILL
+    assert served.ask("PATCH", "/processes/web", {"stop_tree": 0}).status == 400
+    assert served.ask("PATCH", "/processes/web", {"stop_tree": False}).status == 202
+    assert served.get("/processes/web")["settings"]["stop_tree"] is False
     reply = served.ask("PUT", "/processes/web", {"cmd": "sleep 601", "start": False})
     assert reply.status == 202, reply
     assert state.cmd == "sleep 601" and "env" not in state.settings
@@ -557,6 +560,7 @@ def test_nothing_is_imported_before_somebody_connects(serve_once: Serve) -> None
         from gaffer_procfile.loop import SelectorLoop
         from gaffer_procfile.manager import Manager
         from gaffer_procfile.http import HttpHandler
+        import gaffer_procfile.posix.popen  # the process takes it
         manager = Manager(SelectorLoop())
         before = set(sys.modules)
         manager.start(apps=[HttpHandler()])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from conftest import Capture, LoopDriver, Made, end_what_was_let_go, is_alive, open_descriptors
 
+from gaffer_procfile.posix import system
 from gaffer_procfile.process import Process
 
 
@@ -164,6 +165,40 @@ def test_stop_signals_the_whole_group(loop_driver: LoopDriver) -> None:
     assert made.process.status == "stopping"
     loop_driver.run_until(lambda: made.closed)
     assert {b"child", b"parent"} <= set(made.capture.data.splitlines())
+
+
+@pytest.mark.parametrize("without", ["", "pidfd", "pidfd,proc"])
+def test_without_stop_tree_the_others_are_told_when_it_has_ended(
+    loop_driver: LoopDriver, monkeypatch: pytest.MonkeyPatch, without: str
+) -> None:
+    monkeypatch.setattr(system, "_WITHOUT", frozenset(without.split(",")))
+    script = (
+        "(trap 'echo worker; exit 0' TERM; echo ready; while :; do sleep 0.01; done) & "
+        "trap 'echo parent; read line; exit 3' TERM; wait"
+    )
+    made = Made(loop_driver, script, redirect_output=["out"], redirect_input=True, stop_tree=False)
+    made.process.spawn()
+    loop_driver.run_until(lambda: b"ready" in made.capture.data)
+    made.process.stop()
+    loop_driver.run_until(lambda: b"parent" in made.capture.data)
+    loop_driver.run_for(0.1)
+    assert made.capture.data.split() == [b"ready", b"parent"]
+    made.process.write(b"\n")
+    loop_driver.run_until(lambda: made.closed)
+    assert made.capture.data.split() == [b"ready", b"parent", b"worker"]
+    assert made.exits == [(3, 0)]
+
+
+def test_without_stop_tree_what_was_left_behind_is_told(loop_driver: LoopDriver) -> None:
+    script = "sleep 60 & echo $!; exit 3"
+    made = Made(loop_driver, script, redirect_output=["out"], stop_tree=False)
+    made.process.spawn()
+    loop_driver.run_until(lambda: made.exits)
+    other = int(made.capture.data)
+    assert is_alive(other)
+    made.process.stop()
+    loop_driver.run_until(lambda: made.closed)
+    assert not is_alive(other)
 
 
 @pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])

@@ -204,7 +204,7 @@ def test_a_yaml_refines_the_procfile_and_adds_to_it(files: Files) -> None:
 env: {TOP: "${A}3"}
 processes:
   web: {scale: 2, cwd: sub, env: {A: own, PATH: null}, env_files: more.env, stop_signal: INT}
-  db: {command: sh db, port: 6400, once: true, shell: false}
+  db: {command: sh db, port: 6400, once: true, shell: false, stop_tree: false}
 """,
         }
     )
@@ -218,6 +218,7 @@ processes:
     overrode = web.variables["A"].overrode
     assert overrode is not None and overrode.origin == ".env:1"
     assert (db.port, db.once, db.shell, db.environment["A"]) == (6400, True, False, "1")
+    assert (web.stop_tree, db.stop_tree) == (True, False)
 
 
 def test_the_environment_may_win(files: Files) -> None:

@@ -140,15 +140,17 @@ class FakeProcess(Process):
         assert on_spawned is not None
         on_spawned()
 
-    def _signal_tree(self, signum: int) -> None:
+    def _signal_tree(self, signum: int, told: object = None) -> None:
         if self.pid is not None and not self.gone:
             self.signals.append(signum)
 
     def kill(self, signum: int, *, tree: bool = False) -> None:
-        self._signal_tree(signum)
+        if tree or self.active:
+            self._signal_tree(signum)
 
     def _watch_tree(self) -> None:
         self.others_are_watched = True
+        self._signal_tree(self._stop_signal)
 
     @property
     def is_dying(self) -> bool:
@@ -161,7 +163,7 @@ class FakeProcess(Process):
         if self.gone:  # it was detached, and let go: nobody hears of it
             del self.world.living[self.id]
             return
-        self._tree_is_left = leaves_others and not self.detach
+        self._tree_is_left = leaves_others and (self.stopping or not self.detach)
         self.world.end(self)
         self._handle_exit(*((code, 0) if code >= 0 else (0, -code)))
 
@@ -240,6 +242,7 @@ class World:
             "back_off": choose((None, BackOff(0.5, cap=4.0, jitter=0.0, quiet=5.0, attempts=1))),
             "graceful_timeout": choose((0, 1.0, 5.0)),
             "detach": choose((False, False, False, True)),
+            "stop_tree": choose((True, False)),
         }
 
     def _template(self) -> ProcessState | None:

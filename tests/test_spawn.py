@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cli import wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaffer_procfile.posix import spawn as spawning
 from gaffer_procfile.posix.plumbing import Plumbing
 from gaffer_procfile.posix.spawn import (
     CannotSpawn,
@@ -23,7 +27,18 @@ from gaffer_procfile.posix.spawn import (
     split_args,
 )
 
+WAYS = ["subprocess", "posix_spawn"]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How a plain command is started: by `subprocess`, or directly, as where all is sealed."""
+    monkeypatch.setattr(spawning, "_is_sealed", request.param == "posix_spawn")
+    return str(request.param)
+
+
+either_way = pytest.mark.usefixtures("way")
 
 
 def run(
@@ -38,7 +53,7 @@ def run(
     reader, writer = os.pipe()
     null = os.open(os.devnull, os.O_RDWR)
     try:
-        popen = spawn(
+        child = spawn(
             words,
             env or {},
             cwd=cwd,
@@ -54,7 +69,7 @@ def run(
         os.close(null)
     with open(reader) as output:
         text = output.read()
-    popen.wait(10)
+    wait_until(lambda: child.poll() is not None, "the child is reaped")
     return text
 
 
@@ -114,24 +129,80 @@ def test_arguments_pass_a_shell_unchanged(args: list[str]) -> None:
     assert done.stdout.decode().split("\0")[:-1] == (args or [""])
 
 
+@either_way
 def test_environment_and_directory_are_exactly_those_given(tmp_path: Path) -> None:
     assert run(["/usr/bin/env"], {"A": "1", "B": "x y"}).splitlines() == ["A=1", "B=x y"]
     assert run(["/bin/pwd"], cwd=str(tmp_path)).strip() == str(tmp_path.resolve())
 
 
+@either_way
 def test_a_session_of_its_own() -> None:
     pid, pgid, sid = run(["/bin/sh", "-c", "ps -o pid=,pgid=,sid= -p $$"], dict(os.environ)).split()
     assert pid == pgid == sid
 
 
-def test_nothing_else_is_inherited() -> None:
+def test_nothing_else_is_inherited(way: str) -> None:
     leak = os.open(os.devnull, os.O_RDONLY)
     os.set_inheritable(leak, True)
     try:
+        if way == "posix_spawn":
+            spawning.seal_descriptors()
         listed = run(["/bin/sh", "-c", "ls /dev/fd/"], {"PATH": "/bin:/usr/bin"}).split()
     finally:
         os.close(leak)
     assert str(leak) not in listed or leak == 3  # 3 is how `ls` reads the directory
+
+
+@either_way
+def test_signals_are_as_a_shell_would_have_them() -> None:
+    """Python ignores SIGPIPE and SIGXFSZ; what it starts must not."""
+    status = run(["/bin/sh", "-c", "grep -E '^Sig(Blk|Ign)' /proc/self/status"], dict(os.environ))
+    ignored_here = {signum for signum in signal.valid_signals() if _is_ignored(signum)}
+    expected = ignored_here - {signal.SIGPIPE, signal.SIGXFSZ}
+    masks = {name: int(mask, 16) for name, mask in map(str.split, status.splitlines())}
+    assert masks["SigBlk:"] == 0
+    # glibc's posix_spawn leaves the two signals ignored that are its own, and nobody else's.
+    glibcs = 1 << 32 - 1 | 1 << 33 - 1
+    assert masks["SigIgn:"] & ~glibcs == sum(1 << signum - 1 for signum in expected)
+
+
+def _is_ignored(signum: int) -> bool:
+    return signal.getsignal(signum) == signal.SIG_IGN
+
+
+@pytest.mark.parametrize(
+    ("words", "cwd", "settings", "expected"),
+    [
+        (["/bin/sh", "-c", "true"], None, {}, True),
+        (["/bin/sh", "-c", "true"], "here", {}, True),
+        (["/bin/sh", "-c", "true"], "elsewhere", {}, False),
+        (["sh", "-c", "true"], None, {}, False),  # it has to be looked for
+        (["/bin/sh", "-c", "true"], None, {"extra_fds": [0]}, False),
+        (["/bin/sh", "-c", "true"], None, {"credentials": Credentials(None, None)}, False),
+    ],
+)
+def test_what_needs_no_more_is_started_directly(
+    words: list[str],
+    cwd: str | None,
+    settings: dict[str, Any],
+    expected: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spawning, "_is_sealed", True)
+    called = []
+    posix_spawn = os.posix_spawn
+
+    def spawn_directly(*args: Any, **settings: Any) -> int:
+        called.append(args)
+        return posix_spawn(*args, **settings)
+
+    monkeypatch.setattr(os, "posix_spawn", spawn_directly)
+    # Another name of the same directory.
+    (tmp_path / "link").symlink_to(os.getcwd())
+    directory = {"here": str(tmp_path / "link"), "elsewhere": str(tmp_path), None: None}[cwd]
+    run(words, dict(os.environ), cwd=directory, **settings)
+    assert bool(called) == expected
 
 
 @pytest.fixture(params=["free", "taken", "reversed"])
@@ -181,24 +252,28 @@ def script_of(tmp_path: Path, text: str, mode: int = 0o755) -> str:
     return str(script)
 
 
+@either_way
 def test_not_found() -> None:
     with pytest.raises(CannotSpawn, match="command not found: gaffer-no-such") as caught:
         run(["gaffer-no-such"], dict(os.environ))
     assert caught.value.status == 127
 
 
+@either_way
 def test_not_found_by_path() -> None:
     with pytest.raises(CannotSpawn, match="command not found: /no/such") as caught:
         run(["/no/such"])
     assert caught.value.status == 127
 
 
+@either_way
 def test_no_words() -> None:
     with pytest.raises(CannotSpawn, match="empty command") as caught:
         run([])
     assert caught.value.status == 127
 
 
+@either_way
 @pytest.mark.parametrize(
     ("text", "mode", "reason"),
     [
@@ -213,24 +288,28 @@ def test_not_executable(tmp_path: Path, text: str, mode: int, reason: str) -> No
     assert caught.value.status == 126
 
 
+@either_way
 def test_a_directory_is_not_executable(tmp_path: Path) -> None:
     with pytest.raises(CannotSpawn, match="not executable") as caught:
         run([str(tmp_path)])
     assert caught.value.status == 126
 
 
+@either_way
 def test_a_directory_to_run_in_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CannotSpawn, match=f"no such directory: {tmp_path}/gone") as caught:
         run(["/bin/true"], cwd=f"{tmp_path}/gone")
     assert caught.value.status == 126
 
 
+@either_way
 def test_a_nul_byte() -> None:
     with pytest.raises(CannotSpawn, match="null byte") as caught:
         run(["/bin/echo", "a\0b"])
     assert caught.value.status == 126
 
 
+@either_way
 def test_too_long_a_command_line() -> None:
     with pytest.raises(CannotSpawn, match="Argument list too long") as caught:
         run(["/bin/echo", "x" * 10_000_000])
@@ -289,6 +368,7 @@ def test_not_allowed_to_become_somebody_else() -> None:
     program = (
         "import os\n"
         "from gaffer_procfile.posix.spawn import *\n"
+        "import gaffer_procfile.posix.popen  # while it can be read\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "null = os.open('/dev/null', os.O_RDWR)\n"
         "try: spawn(['/bin/true'], {}, credentials=Credentials(0, None), stdio=[null] * 3)\n"

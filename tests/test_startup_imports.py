@@ -1,4 +1,4 @@
-"""What is loaded when the first process is started: every module costs start-up time."""
+"""What is loaded when the first process is started, and speaks: every module costs start-up time."""
 
 from __future__ import annotations
 
@@ -14,28 +14,45 @@ PROGRAM = """\
 import sys
 before = set(sys.modules)
 import os
-import subprocess
 
 def tell(*args, **kwargs):
     os.write(1, " ".join(sorted(set(sys.modules) - before)).encode())
     os._exit(0)
 
-subprocess.Popen = tell
+os.posix_spawn = tell
+from gaffer_procfile.cli import main
+main(sys.argv[1:])
+"""
+# The same, at the moment when the first line of a process is shown.
+UNTIL_THE_FIRST_LINE = """\
+import sys
+before = set(sys.modules)
+import os
+pwritev = os.pwritev
+
+def tell(fd, buffers, *args):
+    if b"first line" not in b"".join(buffers):
+        return pwritev(fd, buffers, *args)
+    os.write(1, " ".join(sorted(set(sys.modules) - before)).encode())
+    os._exit(0)
+
+os.pwritev = tell
 from gaffer_procfile.cli import main
 main(sys.argv[1:])
 """
 FORBIDDEN = """
-    argparse asyncio bz2 colorama ctypes dataclasses difflib dotenv email gettext h11
-    importlib.metadata inspect json logging lzma pathlib platform psutil pyuv random shutil socket
-    ssl tempfile tokenize traceback typing urllib uuid yaml
+    argparse asyncio bz2 collections colorama contextlib ctypes dataclasses difflib dotenv email enum
+    functools gettext h11 heapq importlib.metadata inspect json locale logging lzma math operator
+    pathlib platform psutil pyuv random re reprlib selectors shutil signal socket ssl subprocess
+    tempfile threading tokenize traceback types typing urllib uuid warnings yaml
 """.split()
 
 
 def loaded_at_first_spawn(
-    project: MakeProject, files: dict[str, str | bytes], *args: str
+    project: MakeProject, files: dict[str, str | bytes], *args: str, program: str = PROGRAM
 ) -> set[str]:
-    made = project({"Procfile": "web: true\nworker: true\n"} | files)
-    made.write({"program.py": PROGRAM})
+    made = project({"Procfile": "web: echo first line\nworker: sleep 60\n"} | files)
+    made.write({"program.py": program})
     result = made.shell(
         f"exec {sys.executable} program.py start {' '.join(args)}",
         env={"GAFFER_LOOP": "selectors"},
@@ -49,8 +66,11 @@ def is_or_is_in(module: str, package: str) -> bool:
     return module == package or module.startswith(f"{package}.")
 
 
-def test_no_expensive_module_is_loaded_before_the_first_process(project: MakeProject) -> None:
-    loaded = loaded_at_first_spawn(project, {})
+@pytest.mark.parametrize("program", [PROGRAM, UNTIL_THE_FIRST_LINE])
+def test_no_expensive_module_is_loaded_before_the_first_line(
+    project: MakeProject, program: str
+) -> None:
+    loaded = loaded_at_first_spawn(project, {}, program=program)
     expensive = [
         module for module in loaded for package in FORBIDDEN if is_or_is_in(module, package)
     ]

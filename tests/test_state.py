@@ -169,16 +169,16 @@ def test_flapping(
 
 def test_a_template_that_does_not_mind_flapping() -> None:
     state = ProcessState("web", "run")
-    assert [state.is_well(now) for now in (0, 0, 0)] == [True] * 3
+    assert [state.count_exit(now) for now in (0, 0, 0)] == [True] * 3
     state.forgive()
 
 
 def test_reset_forgives() -> None:
     state = ProcessState("web", "run", flapping=FlappingInfo(2, 1.0, 1.0, 5))
-    assert state.is_well(0)
+    assert state.count_exit(0)
     state.reset()
-    assert state.is_well(0)
-    assert not state.is_well(0)
+    assert state.count_exit(0)
+    assert not state.count_exit(0)
     assert state.may_retry
 
 

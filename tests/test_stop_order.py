@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 
-from conftest import ManagerDriver
+import pytest
+from conftest import ManagerDriver, end_what_was_let_go
 
 IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
 
@@ -38,10 +39,16 @@ def test_those_that_do_not_depend_are_stopped_at_once(driver: ManagerDriver) -> 
     assert stops(driver).index("end web") < stops(driver).index("stop db")
 
 
-def test_what_an_ended_one_left_behind_is_waited_for(driver: ManagerDriver) -> None:
+@pytest.mark.parametrize("stop_tree", [True, False])
+def test_what_an_ended_one_left_behind_is_waited_for(
+    driver: ManagerDriver, stop_tree: bool
+) -> None:
     driver.sh("db", "exec sleep 100")
     script = f"({IGNORES_TERM}) & exec sleep 100"
-    driver.sh("web", script, depends_on=["db"], stop_timeout=0.3, redirect_output=["out"])
+    driver.sh(
+        "web", script, depends_on=["db"], stop_timeout=0.3, stop_tree=stop_tree,
+        redirect_output=["out"],
+    )  # fmt: skip
     output = driver.capture(driver.process("web"))
     driver.run_until(lambda: output.data)
     driver.stop()
@@ -66,8 +73,7 @@ def test_a_detached_one_holds_up_nobody(driver: ManagerDriver) -> None:
     job = driver.process("job")
     driver.stop()
     assert stops(driver) == ["stop db", "end db"]
-    job.kill(signal.SIGKILL)
-    job._popen.wait()
+    end_what_was_let_go(job)
 
 
 def test_a_stop_in_a_hurry_waits_for_no_order(driver: ManagerDriver) -> None:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Event, ManagerDriver, is_alive, session_members
+from conftest import Capture, Event, ManagerDriver, is_alive, session_members
 
 from gaffer_procfile.posix import system
 from gaffer_procfile.state import FlappingInfo
@@ -326,14 +326,18 @@ def without(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(system, "_WITHOUT", frozenset(request.param.split(",")))
 
 
+stop_tree = pytest.mark.parametrize("stop_tree", [True, False])
+
+
+@stop_tree
 @pytest.mark.usefixtures("without")
 def test_grandchildren_are_stopped_given_their_time_and_killed(
-    driver: ManagerDriver, tmp_path: Path
+    driver: ManagerDriver, tmp_path: Path, stop_tree: bool
 ) -> None:
     told = tmp_path / "told"
     stubborn = f"trap ': > {told}' TERM; echo \\$\\$; while :; do sleep 0.02; done"
     script = f'/bin/sh -c "{stubborn}" & trap "exit 0" TERM; wait'
-    driver.sh("web", script, stop_timeout=0.3, redirect_output=["out"])
+    driver.sh("web", script, stop_timeout=0.3, stop_tree=stop_tree, redirect_output=["out"])
     capture = driver.capture(driver.process("web"))
     driver.run_until(lambda: capture.data)
     grandchild = int(capture.data)
@@ -344,17 +348,131 @@ def test_grandchildren_are_stopped_given_their_time_and_killed(
     driver.run_until(lambda: not is_alive(grandchild), deadline=5)
 
 
+@stop_tree
 @pytest.mark.usefixtures("without")
-def test_the_managers_stop_waits_for_the_grandchildren(driver: ManagerDriver) -> None:
+def test_the_managers_stop_waits_for_the_grandchildren(
+    driver: ManagerDriver, stop_tree: bool
+) -> None:
     script = (
         "(trap 'sleep 0.1; echo last words; exit 0' TERM; echo $$; while :; do sleep 0.02; done) & "
         "trap 'exit 0' TERM; wait"
     )
-    driver.sh("web", script, redirect_output=["out"])
+    driver.sh("web", script, stop_tree=stop_tree, redirect_output=["out"])
     capture = driver.capture(driver.process("web"))
     driver.run_until(lambda: capture.data)
     driver.stop()
     assert b"last words" in capture.data
+
+
+# A pool as those have it that end it themselves: a worker that finishes when its parent says so, by a
+# signal of their own, and breaks off when it is told to stop. It prints its number.
+WORKER = """
+over=
+trap 'echo broken; over=1' TERM
+trap 'echo finished; over=1' USR1
+sh -c 'echo $PPID'
+while [ -z "$over" ]; do sleep 0.02; done
+"""
+
+
+def pool(after: str = "wait", worker: str = WORKER) -> str:
+    """A process that has such a worker; when that has been told it does what `after` says."""
+    return f"trap 'kill -USR1 $!; {after}; exit 0' TERM; ({worker}) & wait"
+
+
+def workers(driver: ManagerDriver, name: str, count: int) -> tuple[list[Capture], list[int]]:
+    """What the `count` processes of a template write, and the numbers of their workers."""
+    captures = [driver.capture(process) for process in driver.manager.processes[name].running]
+    assert len(captures) == count
+    driver.run_until(lambda: all(capture.data for capture in captures))
+    return captures, [int(capture.data) for capture in captures]
+
+
+@pytest.mark.usefixtures("without")
+def test_without_stop_tree_a_process_ends_its_workers_itself(driver: ManagerDriver) -> None:
+    driver.sh("web", pool(), stop_tree=False, redirect_output=["out"])
+    [capture], _ = workers(driver, "web", 1)
+    driver.stop()
+    assert capture.data.split()[1:] == [b"finished"]
+    assert driver.run_until_event("exit")["exit_status"] == 0
+    assert driver.of("kill") == []
+
+
+@pytest.mark.usefixtures("without")
+def test_without_stop_tree_the_whole_tree_is_killed_after_the_time(driver: ManagerDriver) -> None:
+    script = f"({STUBBORN.replace('ready', '$!')}) & {STUBBORN.replace('ready', '$!')}"
+    driver.sh("web", script, stop_timeout=0.2, stop_tree=False, redirect_output=["out"])
+    process = driver.process("web")
+    capture = driver.capture(process)
+    driver.run_until(lambda: capture.data.count(b"\n") == 2)
+    driver.manager.stop_process("web")
+    driver.run_until(lambda: process.closed)
+    assert driver.run_until_event("exit")["term_signal"] == signal.SIGKILL
+    assert session_members(process.pid) == []
+
+
+def test_without_stop_tree_a_hurry_kills_the_whole_tree(driver: ManagerDriver) -> None:
+    script = pool("while :; do sleep 0.02; done", WORKER.replace("finished; over=1", "finished"))
+    driver.sh("web", script, stop_timeout=600, stop_tree=False, redirect_output=["out"])
+    process = driver.process("web")
+    [capture], [worker] = workers(driver, "web", 1)
+    driver.manager.stop(lambda _manager: driver._note_stopped())
+    driver.run_until(lambda: b"finished" in capture.data)
+    assert is_alive(worker) and is_alive(process.pid)
+    driver.manager.kill()
+    driver.run_until(lambda: driver.is_stopped)
+    assert b"broken" not in capture.data
+    assert not is_alive(worker)
+    assert driver.of("exit")[0]["term_signal"] == signal.SIGKILL
+
+
+def test_without_stop_tree_one_is_restarted_scaled_down_stopped(driver: ManagerDriver) -> None:
+    driver.sh("web", pool(), numprocesses=3, stop_tree=False, redirect_output=["out"])
+    captures, pids = workers(driver, "web", 3)
+    left: list[bool] = []
+    driver.manager.subscribe("spawn", lambda *_: left.append(is_alive(pids[0])))
+    driver.run_until_event("spawn", count=3)
+    left.clear()
+    driver.manager.restart_process(1)
+    driver.run_until_event("spawn", count=4)
+    assert left == [False]
+    driver.manager.ttou("web")
+    driver.run_until(lambda: not is_alive(pids[2]))
+    driver.manager.stop_process(2)
+    driver.run_until_event("exit", count=3)
+    assert [capture.data.split()[1:] for capture in captures] == [[b"finished"]] * 3
+    assert slots(driver, "web") == [1]
+
+
+@pytest.mark.usefixtures("without")
+def test_without_stop_tree_a_shell_in_front_ends_and_all_others_are_told(
+    driver: ManagerDriver,
+) -> None:
+    # Some shells become the last command of a line, so that one isn't the last.
+    script = f"cd / && ( ({WORKER}) & wait ); true"
+    driver.sh("web", script, stop_tree=False, redirect_output=["out"])
+    [capture], [worker] = workers(driver, "web", 1)
+    driver.stop()
+    assert not is_alive(worker)
+    assert b"broken" in capture.data
+
+
+@stop_tree
+@pytest.mark.usefixtures("without")
+def test_nothing_is_left_of_what_is_detached_when_that_was_told_to_stop(
+    driver: ManagerDriver, stop_tree: bool
+) -> None:
+    script = f"({STUBBORN}) & trap 'exit 0' TERM; wait"
+    driver.sh(
+        "web", script, detach=True, stop_timeout=0.2, stop_tree=stop_tree, redirect_output=["out"]
+    )
+    process = driver.process("web")
+    capture = driver.capture(process)
+    driver.run_until(lambda: capture.data)
+    driver.manager.stop_process("web")
+    driver.run_until(lambda: process.closed)
+    assert session_members(process.pid) == []
+    assert len(driver.of("kill")) == 1
 
 
 def test_what_a_process_left_behind_is_stopped_before_its_successor(driver: ManagerDriver) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from cli import PACKAGE_ROOT, wait_until
-from conftest import Capture, LoopDriver, ManagerDriver, is_alive
+from conftest import Capture, LoopDriver, ManagerDriver, end_what_was_let_go, is_alive
 
 from gaffer_procfile.posix import system, tree
-from gaffer_procfile.posix.tree import MARK, Orphans, Tree, TreeWatch, send
+from gaffer_procfile.posix.tree import MARK, Orphans, Told, Tree, TreeWatch, send
 
 pytestmark = pytest.mark.skipif(not system.has_process_table(), reason="needs /proc")
 
@@ -53,6 +53,45 @@ def test_a_restart_takes_its_own_along_and_nobody_elses(driver: ManagerDriver) -
     assert [is_alive(pid) for pid in worker] == [True, True]
 
 
+# Says how often it is told to stop, as long as a clean-up might last.
+COUNTS_TERMS = f"""{sys.executable} -SEc '
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print(os.getpid(), flush=True)
+signal.sigwait([signal.SIGTERM])
+again = signal.sigtimedwait([signal.SIGTERM], 0.3)
+print("once" if again is None else "twice", flush=True)
+'; true"""
+
+
+@pytest.mark.parametrize("wrapped", [COUNTS_TERMS, f"({COUNTS_TERMS}); true"])
+def test_nobody_is_told_to_stop_twice(driver: ManagerDriver, wrapped: str) -> None:
+    """The shell in front ends at once, and is looked after: what it leaves has been told already."""
+    capture = Capture()
+    driver.manager.subscribe_once(
+        "proc.web.spawn",
+        lambda _, event: driver.manager.get_process(event["pid"]).monitor_io("out", capture),
+    )
+    driver.sh("web", wrapped, redirect_output=["out"])
+    driver.run_until(lambda: b"\n" in capture.data, what="it runs")
+    driver.stop()
+    assert capture.data.split()[1:] == [b"once"]
+
+
+def test_what_a_clean_up_starts_is_left_alone(driver: ManagerDriver) -> None:
+    capture = Capture()
+    driver.manager.subscribe_once(
+        "proc.web.spawn",
+        lambda _, event: driver.manager.get_process(event["pid"]).monitor_io("out", capture),
+    )
+    clean_up = "sleep 0.2 && echo cleaned up; exit 0"
+    script = f"(trap '{clean_up}' TERM; echo runs; while :; do sleep 0.02; done); true"
+    driver.sh("web", script, redirect_output=["out"])
+    driver.run_until(lambda: b"runs" in capture.data, what="it runs")
+    driver.stop()
+    assert capture.data.split(b"\n")[1:] == [b"cleaned up", b""]
+
+
 def test_one_that_ended_by_itself_has_its_own_ended(driver: ManagerDriver) -> None:
     web = family(driver, "web", 2, f"{SESSION} {DAEMON}; sleep 0.2; exit 1")
     driver.run_until_event("spawn", "web", count=2)
@@ -86,8 +125,7 @@ def test_what_is_detached_is_spared_with_all_that_it_started(driver: ManagerDriv
     finally:
         for pid in spared:
             os.kill(pid, signal.SIGKILL)
-        leader._popen.kill()
-        leader._popen.wait()
+        end_what_was_let_go(leader)
 
 
 def test_a_daemon_that_ignores_the_stop_signal_is_killed(driver: ManagerDriver) -> None:
@@ -191,6 +229,7 @@ def test_a_watch_of_a_tree_tells_its_end_once(leader: Leader, loop_driver: LoopD
         family_tree,
         popen.pid,
         signal.SIGTERM,
+        Told(),
         lambda: ends.append(living()),
     )
     loop_driver.run_until(lambda: ends)

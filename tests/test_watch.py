@@ -351,6 +351,38 @@ def test_what_has_changed_before_an_update_is_not_forgotten(watched: MakeWatched
     made.settle(1)
 
 
+def test_an_update_misses_nothing_of_what_is_watched_still(
+    watched: MakeWatched, tmp_path: Path
+) -> None:
+    made = watched()
+    heard: list[list[str]] = []
+    files = [str(tmp_path / "Procfile")]
+    made.app.on_change(files, heard.append)
+    made.begin("web")
+    web = Watch(("src",), debounce=DEBOUNCE)
+    for name in ("a", "b"):  # the second one comes while the first is being carried out
+        files.append(str(tmp_path / name))
+        made.app.update({"web": web, name: Watch((name,))})
+        assert not made.app.is_watching
+    write(tmp_path / "src" / "app.py")
+    write(tmp_path / "Procfile")
+    made.driver.run_until(lambda: heard)
+    made.settle(1)
+    made.driver.run_for(watching.LAST_WORD)
+    assert made.app.is_watching and heard == [[files[0]]]
+    assert sum(thread.name == "gaffer-watch" for thread in threading.enumerate()) == 1
+
+
+def test_an_update_leaves_out_at_once_what_is_watched_no_more(watched: MakeWatched) -> None:
+    made = watched()
+    made.begin("web")
+    (made.directory / "lib").mkdir()
+    made.app.update({"web": Watch(("lib",), debounce=DEBOUNCE)})
+    write(made.directory / "src" / "app.py")
+    made.driver.run_until(lambda: made.app.is_watching)
+    made.settle(0)
+
+
 def test_an_update_to_the_same_files_misses_nothing(watched: MakeWatched) -> None:
     made = watched()
     made.begin("web")

@@ -55,6 +55,23 @@ def test_a_path_out_of_the_directory(tmp_path: Path) -> None:
     assert chosen(selection, tmp_path) == {"api/a.py", "shared/b.py"}
 
 
+def test_a_glob_of_files_looks_no_deeper(tmp_path: Path) -> None:
+    make(tmp_path, "services/a/Procfile", "services/b/Procfile/x", "services/a/deep/Procfile")
+    selection = Selection(str(tmp_path), ["services/*/Procfile"], only_files=True)
+    assert chosen(selection, tmp_path) == {"services/a/Procfile"}
+    watched = {Path(path).relative_to(tmp_path) for path in selection.directories(never)}
+    assert watched == {Path(), Path("services"), Path("services/a"), Path("services/b")}
+
+
+def test_what_is_called_like_a_glob(tmp_path: Path) -> None:
+    make(tmp_path, "app/[id]/a.py", "app/i/b.py", "app/x/c.py")
+    assert chosen(Selection(str(tmp_path), ["app/[id]"]), tmp_path) == {"app/[id]/a.py"}
+    assert chosen(Selection(str(tmp_path), ["app/[ix]/*.py"]), tmp_path) == {
+        "app/i/b.py",
+        "app/x/c.py",
+    }
+
+
 def test_an_absolute_path(tmp_path: Path) -> None:
     make(tmp_path, "a/x.py", "b/x.py")
     selection = Selection("/", [str(tmp_path / "a"), f"{tmp_path}/b/*.py"])

@@ -5,8 +5,7 @@ The only writer of standard output while a manager runs.
 
 from __future__ import annotations
 
-import signal
-
+from ..lean import signal
 from ..loop import adapt
 from ..output.redact import Redactor
 from ..output.source import Source

@@ -26,8 +26,8 @@ class ExitPolicy:
     """Ends the run by `policy`: when the first process ends, the first that fails, all, or never.
 
     With `deciding` only the end of these templates ends it. Those that run `once` may end with 0
-    without ending anything. When nothing is left that runs, the run
-    ends by any policy but NEVER. An exit that is followed by a restart is no end.
+    without ending anything. When nothing is left that runs, the run ends by any policy but NEVER. An
+    exit that is followed by a restart is no end.
 
     `status` is that of the first process that failed by itself; if none failed, that of the first
     that ended; None if none ended by itself.

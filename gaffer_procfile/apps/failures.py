@@ -52,6 +52,14 @@ class FailureReport:
         manager.subscribe("stop_pid", self._handle_stop)
         manager.subscribe("exit", self._handle_exit)
 
+    def stop(self) -> None:
+        for failure in self._failures:
+            text = failure.text
+            if failure.id == self._policy.ended_by and self._stopped_after:
+                verb = "was" if len(self._stopped_after) == 1 else "were"
+                text += f"; {listing(self._stopped_after)} {verb} stopped because of it"
+            self._console.say(text, "failure", failure.details, failure.lines)
+
     def restart(self) -> None:
         """What has failed has failed."""
 
@@ -79,14 +87,6 @@ class FailureReport:
         lines = self._console.tail(event["pid"], LINES)
         details = {"process": name, "status": shell_status(event)}
         self._failures.append(_Failure(event["pid"], now, text, lines, details))
-
-    def stop(self) -> None:
-        for failure in self._failures:
-            text = failure.text
-            if failure.id == self._policy.ended_by and self._stopped_after:
-                verb = "was" if len(self._stopped_after) == 1 else "were"
-                text += f"; {listing(self._stopped_after)} {verb} stopped because of it"
-            self._console.say(text, "failure", failure.details, failure.lines)
 
 
 class _Failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,18 +20,61 @@ if TYPE_CHECKING:
 
 CHUNK = 1024  # bytes
 LOCAL_FLAGS = 3  # their place in what tcgetattr gives
+# Bracketed paste (xterm's control sequences): the terminal marks where what is pasted begins and ends.
+MARK_PASTES = b"\x1b[?2004h"
+MARK_NO_PASTES = b"\x1b[?2004l"
+PASTE_BEGINS = b"\x1b[200~"
+PASTE_ENDS = b"\x1b[201~"
+_SEQUENCE = rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)"  # what an arrow sends, or a function key
+_UNFINISHED = rb"\x1b\[[0-?]*[ -/]*\Z"
+
+
+class Typed:
+    """Finds the keys in what a terminal sends: all that is neither pasted nor a key's sequence."""
+
+    def __init__(self) -> None:
+        self._is_pasting = False
+        self._rest = b""
+
+    def feed(self, data: bytes, *, is_cut: bool = False) -> str:
+        """The keys in `data`. `is_cut`: there may be more of it, so an ESC at its end is no key yet."""
+        data = self._rest + data
+        self._rest = b""
+        keys = b""
+        while data:
+            if self._is_pasting:
+                _pasted, mark, after = data.partition(PASTE_ENDS)
+                if not mark:
+                    self._rest = data[1 - len(PASTE_ENDS) :]  # half of the mark may be in it
+                    break
+                self._is_pasting = False
+                data = after
+            elif found := re.search(_SEQUENCE, data, re.DOTALL):
+                keys += data[: found.start()]
+                self._is_pasting = found[0] == PASTE_BEGINS
+                data = data[found.end() :]
+            else:
+                found = re.search(_UNFINISHED, data)
+                end = found.start() if found else len(data) - (is_cut and data.endswith(b"\x1b"))
+                keys += data[:end]
+                self._rest = data[end:]
+                break
+        return keys.decode("utf-8", "replace")
 
 
 class Keyboard:
     """Reads keys from the terminal at `path`, without waiting for a line and without echo.
 
-    Ctrl-C and Ctrl-Z go on being signals. The terminal is opened anew: what others share isn't
-    changed, save its modes, which `close` puts back.
+    Ctrl-C and Ctrl-Z go on being signals. What is pasted counts as no key, where the terminal marks
+    it. The terminal is opened anew: what others share isn't changed, save its modes, which `close`
+    puts back.
     """
 
     def __init__(self, loop: Loop, path: str, on_key: Callable[[str], object]) -> None:
         self._loop = loop
+        self._path = path
         self._on_key = on_key
+        self._typed = Typed()
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         self._modes: list[Any] = termios.tcgetattr(self._fd)
         self._is_taken = False
@@ -52,6 +96,8 @@ class Keyboard:
         modes = list(self._modes)
         modes[LOCAL_FLAGS] &= ~(termios.ICANON | termios.ECHO)
         termios.tcsetattr(self._fd, termios.TCSADRAIN, modes)
+        self._send(MARK_PASTES)
+        self._typed = Typed()  # a paste that was under way was somebody else's
         self._loop.add_reader(self._fd, self._read)
         self._is_taken = True
 
@@ -62,10 +108,27 @@ class Keyboard:
         self._is_taken = False
         self._loop.remove_reader(self._fd)
         if self.is_ours:
+            self._send(MARK_NO_PASTES)
             try:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._modes)
             except termios.error:
                 pass  # it has hung up: there is nothing to put back
+
+    def _send(self, data: bytes) -> None:
+        """Tell the terminal something, unless it takes nothing now: no wait may hold up the loop."""
+        if os.environ.get("TERM") == "dumb":
+            return  # it would show that
+        try:
+            # A description of its own: the other one is lent to those who know no O_NONBLOCK.
+            fd = os.open(self._path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return  # it has hung up
+        try:
+            os.write(fd, data)
+        except OSError:
+            pass  # it has hung up, or is held by Ctrl-S; shells set this mode as they want it
+        finally:
+            os.close(fd)
 
     def close(self) -> None:
         self.give_back()
@@ -81,7 +144,7 @@ class Keyboard:
         if not data:
             self.give_back()
             return
-        for key in data.decode("utf-8", "replace"):
+        for key in self._typed.feed(data, is_cut=len(data) == CHUNK):
             self._on_key(key)
 
     def lend(self, command: Sequence[str], on_end: Callable[[], object]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from ..dependency import COMPLETED, READY, STARTED
+from ..lean import deque
 from ..loop import adapt
 from .exit_policy import WILL_RESTART
 from .outcome import describe, listing

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import signal
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +23,8 @@ def shell_status(event: Mapping[str, Any]) -> int:
 
 def signal_name(signum: int) -> str:
     """`SIGTERM`; `signal 99` for one that has no name."""
+    import signal  # with its enums, which nobody needs before a first process has ended
+
     try:
         return signal.Signals(signum).name
     except ValueError:
@@ -39,6 +38,9 @@ def describe(event: Mapping[str, Any], command: str = "") -> str:
     if event["term_signal"]:
         return f"killed by {signal_name(event['term_signal'])}"
     status = event["exit_status"]
+    import re
+    import signal
+
     program = re.fullmatch(_ONLY_PROGRAM, command)
     if status == NOT_FOUND and program:
         return f"exited with status {status} (command not found: {program[1]}?)"

@@ -24,7 +24,8 @@ class Readiness:
     It publishes `ready` (with `seconds` since the start) or, when the probe's timeout is over,
     `not_ready` (with `seconds` and a `reason`) as events of the process. What has no probe it says
     nothing about. `environment` has to be in the `instance_env` of its templates. `probes` may be
-    changed, which holds for the processes that are started from then on.
+    changed, which holds for the processes that are started from then on. When all are ready it says
+    so, unless `tells_of_all` is False: somebody else does, who knows of those without a probe, too.
     """
 
     def __init__(
@@ -32,13 +33,15 @@ class Readiness:
         probes: Mapping[str, Probe],
         say: Callable[[str], object],
         display: Callable[[str, int], str],
+        *,
+        tells_of_all: bool = True,
     ) -> None:
         self._probes = probes
         self._say = say
         self._display = display
         self._sockets = NotifySockets()
         self._ready: set[int] = set()
-        self._all_told = False
+        self._all_told = not tells_of_all
 
     def environment(self, name: str) -> dict[str, str]:
         """What each process of a template needs; `{instance}` stands for its instance number."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 
+from ..lean import signal
 from ..loop import adapt
 from .outcome import signal_name
 
@@ -45,11 +45,11 @@ class Signals:
         self._manager = manager
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
-                self._handle(signum, self._handle_end)
-        self._handle(signal.SIGTSTP, self._handle_halt)
-        self._handle(signal.SIGCONT, self._handle_continue)
+                self._listen(signum, self._handle_end)
+        self._listen(signal.SIGTSTP, self._handle_halt)
+        self._listen(signal.SIGCONT, self._handle_continue)
 
-    def _handle(self, signum: int, callback: Callable[[int], object]) -> None:
+    def _listen(self, signum: int, callback: Callable[[int], object]) -> None:
         self._loop.add_signal_handler(signum, callback, signum)
         self._handled.append(signum)
 

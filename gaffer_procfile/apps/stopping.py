@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-
+from ..lean import signal
 from ..loop import adapt
 from .outcome import signal_name
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CALLBACK_DEBOUNCE = 0.1  # seconds
 LONGEST_STORM = 5.0  # seconds; what never ceases to change is acted upon all the same
+LAST_WORD = 0.3  # seconds in which a thread tells what it has heard: three rounds of its own
 PROGRESS = ("spawn", "exit", "stop", "delete")  # what may be the end of a restart under way
 
 
@@ -48,9 +49,13 @@ class WatchFiles:
         self._say = say
         self._display = display
         self._callbacks: list[tuple[Sequence[str], Paths]] = []
-        self._wanted: object = None  # what the thread looks at
+        self._wanted: dict[object, object] | None = None  # what the thread looks at
         self._told: set[str] = set()  # what isn't there
         self._thread: WatchThread | None = None
+        # The one before it, until that has begun and this has told the rest; and what both look at.
+        self._former: WatchThread | None = None
+        self._former_end: Cancellable | None = None
+        self._kept: set[object] = set()
         self._is_started = False
         self.is_watching = False
         """Whether a change would be seen now."""
@@ -89,11 +94,25 @@ class WatchFiles:
         for name in [key for key in self._changes if isinstance(key, str) and key not in watches]:
             self._changes.pop(name).cancel()
             self._due.discard(name)
-        if self._wants() != self._wanted:
+        wants = self._wants()
+        if wants != self._wanted:
+            before = self._wanted or {}
+            kept = {
+                key
+                for key in wants
+                if isinstance(key, int) or (key in before and before[key] == wants[key])
+            }
+            if self.is_watching:
+                self._end_former()
+                self._former, self._thread = self._thread, None
+                self._kept = kept
+            else:
+                self._kept &= kept
             self._end_thread()
             self._begin()
-            for key in self._changes:
-                self._wait_for_quiet(key)  # nothing will tell that a storm is over
+            if self._thread is None:
+                self._end_former()
+            self._await_quiet()
 
     def stop(self) -> None:
         self._is_started = False
@@ -105,6 +124,7 @@ class WatchFiles:
 
     def _end(self) -> None:
         self._end_thread()
+        self._end_former()
         for changes in self._changes.values():
             changes.cancel()
         self._changes.clear()
@@ -118,6 +138,23 @@ class WatchFiles:
             self._thread.stop()
             self._thread = None
 
+    def _end_former(self) -> None:
+        if self._former_end is not None:
+            self._former_end.cancel()
+            self._former_end = None
+        if self._former is not None:
+            self._former.stop()
+            self._former = None
+
+    def _let_former_go(self) -> None:
+        self._end_former()
+        self._await_quiet()
+
+    def _await_quiet(self) -> None:
+        """Nothing will tell that a storm is over which the thread before has told of."""
+        for key in self._changes:
+            self._wait_for_quiet(key)
+
     def _begin(self) -> None:
         is_needed = self._is_started and (self._watches or self._callbacks)
         if self._thread is not None or not is_needed:
@@ -127,7 +164,7 @@ class WatchFiles:
         }
         for number, (paths, _) in enumerate(self._callbacks):
             absolute = [os.path.abspath(path) for path in paths]
-            makers[number] = partial(_select, ".", absolute, (), False)
+            makers[number] = partial(_select, ".", absolute, (), False, only_files=True)
         self._wanted = self._wants()
         self._thread = thread = WatchThread(
             self._loop,
@@ -138,10 +175,13 @@ class WatchFiles:
         )
         thread.start()
 
-    def _wants(self) -> object:
+    def _wants(self) -> dict[object, object]:
         """What is to be watched, to be compared with what is."""
-        watches = {name: (self._directory(name), watch) for name, watch in self._watches.items()}
-        return watches, [tuple(paths) for paths, _ in self._callbacks]
+        wants: dict[object, object] = {
+            name: (self._directory(name), watch) for name, watch in self._watches.items()
+        }
+        wants.update((number, tuple(paths)) for number, (paths, _) in enumerate(self._callbacks))
+        return wants
 
     def _maker(self, name: str, watch: Watch) -> Callable[[], Selection]:
         directory = self._directory(name)
@@ -158,6 +198,8 @@ class WatchFiles:
         if thread is not self._thread:
             return  # from before an update
         self.is_watching = True
+        if self._former is not None:
+            self._former_end = self._loop.call_later(LAST_WORD, self._let_former_go)
         for key, paths in missing.items():
             if isinstance(key, str):
                 for path in paths:
@@ -168,7 +210,9 @@ class WatchFiles:
                     self._say(f"{self._names(key)}: there is no {shown} to be watched yet")
 
     def _handle_changes(self, thread: WatchThread, changes: Changes, over: set[object]) -> None:
-        if thread is not self._thread:
+        if thread is self._former:
+            changes = {key: paths for key, paths in changes.items() if key in self._kept}
+        elif thread is not self._thread:
             return
         now = self._loop.time()
         for key, paths in changes.items():
@@ -282,11 +326,16 @@ class _Changes:
 
 
 def _select(
-    directory: str, paths: Sequence[str], ignore: Sequence[str], gitignore: bool
+    directory: str,
+    paths: Sequence[str],
+    ignore: Sequence[str],
+    gitignore: bool,
+    *,
+    only_files: bool = False,
 ) -> Selection:
     from ..watching.selection import Selection  # in the thread: pathspec takes its time
 
-    return Selection(directory, paths, ignore, gitignore=gitignore)
+    return Selection(directory, paths, ignore, gitignore=gitignore, only_files=only_files)
 
 
 def _list(paths: list[str], directory: str) -> str:

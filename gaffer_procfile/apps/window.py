@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 
+from ..lean import signal
 from ..loop import adapt
 
 TYPE_CHECKING = False

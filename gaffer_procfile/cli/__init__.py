@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 
 from ..errors import GafferError, UsageError, nearest
+from ..lean import signal
 from .options import VERB_OPTIONS, is_background, split_at_word
 from .streams import complain, open_missing, show
 
@@ -116,8 +116,9 @@ def _run(verb: str, argv: list[str]) -> int:
     # every page of it copied for each process of ours.
     gc.disable()
     gc.freeze()
+    pid = os.getpid()  # what a shell, a service manager and a pid file know: the outer process
     guarded = enter()  # before the imports: the guard gets ready meanwhile
-    return int(_module(verb).run(argv, guarded))
+    return int(_module(verb).run(argv, guarded, pid))
 
 
 def _module(verb: str) -> Any:

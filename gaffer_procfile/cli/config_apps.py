@@ -14,9 +14,14 @@ if TYPE_CHECKING:
 
 
 class ConfigApps:
-    """Makes those apps of a plan, and lets them follow when another plan takes its place."""
+    """Makes those apps of a plan, and lets them follow when another plan takes its place.
 
-    def __init__(self, plan: Plan, say: Callable[[str], object]) -> None:
+    `tells_of_all` is as for Readiness.
+    """
+
+    def __init__(
+        self, plan: Plan, say: Callable[[str], object], *, tells_of_all: bool = True
+    ) -> None:
         self._plan = plan
         self._say = say
         # The apps hold these, so that a later plan's are theirs, too.
@@ -31,7 +36,9 @@ class ConfigApps:
         if self._ready or plan.watches_its_files:
             from ..apps.readiness import Readiness
 
-            self._readiness = Readiness(self._ready, say, plan.names.display)
+            self._readiness = Readiness(
+                self._ready, say, plan.names.display, tells_of_all=tells_of_all
+            )
 
     def _find(self, plan: Plan) -> None:
         for found in (self._ready, self._healthy, self._watches):

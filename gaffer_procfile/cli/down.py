@@ -7,6 +7,7 @@ import select
 import time
 
 from ..client import Follower, Gone, Stream
+from ..control import server_pid
 from ..errors import GafferError
 from ..posix import system
 from .options import Option
@@ -18,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..control import Run
     from .remote import Remote
 
 DESCRIPTION = """\
@@ -78,19 +80,27 @@ def _ask(remote: Remote, *, kill: bool) -> None:
 
 
 class _End:
-    """The end of one run: of gaffer itself, and of the guard, which kills what it has left."""
+    """The end of one run: of all the processes that are gaffer."""
 
     def __init__(self, remote: Remote) -> None:
-        self._pids = [remote.run.pid, *_guard_of(remote.run.pid)]
+        self._pids = _pids_of(remote.run)
         self._fds: list[int] = []
         self._stream: Stream | None = None
-        try:
-            found = [system.open_pidfd(pid) for pid in self._pids]
-            self._fds = [fd for fd in found if fd is not None]
-            if not self._fds:
+        has_pidfds = True
+        for pid in self._pids:
+            try:
+                fd = system.open_pidfd(pid)
+            except ProcessLookupError:
+                continue  # it has just ended
+            if fd is not None:
+                self._fds.append(fd)
+            else:
+                has_pidfds = False
+        if not has_pidfds:
+            try:
                 self._stream = Stream(remote.run.path, "/events?follow=1")
-        except (ProcessLookupError, Gone):
-            pass  # it has just ended
+            except Gone:
+                pass  # the run has just ended
 
     def wait(self, end: float | None) -> bool:
         """Wait until it has come, until `end` at the most; whether it has."""
@@ -122,6 +132,20 @@ class _End:
 def _wait(ends: Sequence[_End], timeout: float | None) -> bool:
     end = None if timeout is None else time.monotonic() + timeout
     return all(each.wait(end) for each in ends)
+
+
+def _pids_of(run: Run) -> list[int]:
+    """Gaffer proper, the guard, which kills what that has left, and the outer process.
+
+    The outer one is the run's pid; where that was killed it may be anybody's by now.
+    """
+    gaffer = server_pid(run.path) or run.pid
+    guards = _guard_of(gaffer)
+    if not guards:
+        return list(dict.fromkeys((gaffer, run.pid)))
+    row = system.process_row(guards[0])
+    has_outer = row is not None and row.parent == run.pid
+    return [gaffer, *guards, *([run.pid] if has_outer else [])]
 
 
 def _guard_of(pid: int) -> list[int]:

@@ -317,6 +317,7 @@ def _described(plan: Plan, item: _Item) -> dict[str, object]:
         "restart": NEVER if template.once else template.restart or NEVER,
         "stop_signal": _signal_name(template.stop_signal or signal.SIGTERM),
         "stop_timeout": template.stop_timeout,
+        "stop_tree": template.stop_tree,
         "description": template.description,
         "origins": {**dict(item.settings()), "command": item.command_origin()},
     }

@@ -29,6 +29,7 @@ _OF_PROCESS = (
     "shell",
     "stop_signal",
     "stop_timeout",
+    "stop_tree",
     "tty",
 )
 

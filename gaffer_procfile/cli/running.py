@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import gc
 import os
-import signal
 import sys
 
 from ..errors import GafferError
 from ..guard import end_by
+from ..lean import signal
 from ..loop import default_loop
 from ..manager import Manager
 from ..planning.plan import Installer
+from ..posix.spawn import seal_descriptors
 from ..preflight.taken_ports import find_taken
 from ..restart import NEVER, BackOff
 from .streams import STDOUT, complain
@@ -52,6 +53,7 @@ class Run:
     settings, then to the defaults. `reload` loads the plan anew. `make_view` shows it in another
     form than `args` say, `display` has other names for processes than the plan. `more_apps(run)`
     makes apps that come after all others. `has_keys`: a person may control it by keys.
+    `tells_when_ready`: it is said when all that have a probe are ready.
 
     `is_plain`: there is no option that could be wrong, and no terminal. Then the first process is
     started before what shows and stops it is loaded, which takes as long as that takes to speak.
@@ -71,6 +73,7 @@ class Run:
         display: Callable[[str, int], str] | None = None,
         more_apps: Callable[[Run], Sequence[App]] | None = None,
         has_keys: bool = False,
+        tells_when_ready: bool = True,
         is_plain: bool = False,
     ) -> None:
         self._plan = plan
@@ -83,6 +86,7 @@ class Run:
         self._make_policy = make_policy
         self._make_view = make_view
         self._has_keys = has_keys
+        self._tells_when_ready = tells_when_ready
         self._window: WindowSize | None = None
         self._config_apps: ConfigApps | None = None
         self._broken: OSError | None = None
@@ -127,7 +131,9 @@ class Run:
         if plan.has_config:
             from .config_apps import ConfigApps
 
-            self._config_apps = ConfigApps(plan, self._console.say)
+            self._config_apps = ConfigApps(
+                plan, self._console.say, tells_of_all=self._tells_when_ready
+            )
 
     @property
     def say(self) -> Callable[..., object]:
@@ -153,6 +159,7 @@ class Run:
             self._guarded.wait()
         try:
             self._make_room()
+            seal_descriptors()
             self._installer = self._make_installer()
             for template in self._plan.templates:
                 # The others are started by `Launch`.
@@ -213,6 +220,8 @@ class Run:
             settings["tty"] = size
         if template.stop_signal is not None:
             settings["stop_signal"] = template.stop_signal
+        if not template.stop_tree:
+            settings["stop_tree"] = False
         if self._config_apps is not None:
             more = self._config_apps.environment(template.full_name)
             settings["instance_env"] = {**template.instance_env, **more}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
+    from ..control import UnixListener
     from ..http import HttpHandler
     from ..http.disk_logs import DiskLogs
     from ..loop import Cancellable, Loop
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
 
 
-DELAY = 0.05  # seconds from the start to the socket
+# Seconds from the start. To have the socket takes 1 ms, in which the first line could be shown;
+# nobody who was started by what runs looks for it before that. To answer takes ten times as long.
+SOCKET_DELAY = 0.01
+DELAY = 0.05
 # Bytes of output that are kept. What is kept isn't written over: four times as much slows a flood
 # down by a tenth, as it no longer fits into the processor's cache.
 HISTORY = 1024 * 1024
@@ -30,10 +34,11 @@ HISTORY = 1024 * 1024
 class Serving:
     """Serves the HTTP API of a run of `plan` on a socket of its project, on TCP too where asked.
 
-    It begins a moment after the start, which it would delay, and misses nothing of that. Without a
-    place for a socket the run goes on without. `tcp` and `token_file` are as for HttpHandler; an
-    address that can't be had is a GafferError of `start`. `secrets()` are what is kept out of its
-    log; `log_dir` is where the run has log files.
+    The socket is there when the first process has just been started. Who connects then is answered
+    a moment later: what that takes would delay the start, of which nothing is missed. Without a
+    place for a socket the run goes on without. `pid` is as for UnixListener, `tcp` and `token_file`
+    are as for HttpHandler; an address that can't be had is a GafferError of `start`. `secrets()`
+    are what is kept out of its log; `log_dir` is where the run has log files.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Serving:
         token_file: str | None = None,
         info: Mapping[str, Any] | None = None,
         log_dir: str | None = None,
+        pid: int | None = None,
     ) -> None:
         self._plan = plan
         self._say = say
@@ -54,6 +60,8 @@ class Serving:
         self._token_file = token_file
         self._info = info or {}
         self._log_dir = log_dir
+        self._pid = pid
+        self._listener: UnixListener | None = None
         self._handler: HttpHandler | None = None
         self._backlog: Backlog | None = None
         self._timer: Cancellable | None = None
@@ -67,21 +75,40 @@ class Serving:
             self._begin()  # who can't have what was asked for is told before anything runs
         else:
             self._backlog = Backlog(manager)
-            self._timer = self._loop.call_later(DELAY, self._begin)
+            self._timer = self._loop.call_later(SOCKET_DELAY, self._listen)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         if self._handler is not None:
             self._handler.stop()
+        elif self._listener is not None:
+            self._listener.close()
         self._loop.close()
 
     def restart(self) -> None:
         """Who is connected stays so."""
 
-    def _begin(self) -> None:
+    def _listen(self) -> None:
+        """Let others connect from now on. Without a place for a socket nobody can."""
+        self._timer = None
         if self._manager.stopping:
             return
+        try:
+            self._listener = self._make_listener()
+        except GafferError as error:
+            self._say(f"{error}; `gaffer ps` and the like can't reach this run")
+            assert self._backlog is not None
+            self._backlog.drop()
+            return
+        self._timer = self._loop.call_later(DELAY - SOCKET_DELAY, self._begin)
+
+    def _make_listener(self) -> UnixListener:
+        from ..control import UnixListener
+
+        return UnixListener(self._plan.directory, self._pid)
+
+    def _begin(self) -> None:
         self._timer = None
         from ..apps.log_ring import LogRing
         from ..http import HttpHandler
@@ -98,16 +125,9 @@ class Serving:
             probed=[t.full_name for t in plan.templates if t.ready is not None],
             info=lambda: self._info,
             disk_logs=self._find_disk_logs(),
+            listener=self._listener or self._make_listener(),
         )
-        try:
-            handler.start(self._raw_loop, self._manager)
-        except GafferError as error:
-            if self._tcp is not None:
-                raise
-            self._say(f"{error}; `gaffer ps` and the like can't reach this run")
-            if self._backlog is not None:
-                self._backlog.drop()
-            return
+        handler.start(self._raw_loop, self._manager)
         logs.start(self._raw_loop, self._manager)
         if self._backlog is not None:
             self._backlog.hand_over(handler.record, logs)

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
     from .parser import Parser
 
-FIRST = "first"  # the exit policy, where nothing is said
-
 OPTIONS = (*START, *COMMON, *PORTS, *OUTPUT, *SERVING)
 
 DESCRIPTION = """\
@@ -46,7 +44,8 @@ did; 1 if the Procfile is wrong, 2 if the command line is. After Ctrl-C gaffer e
 itself (130 for a shell), so that a script around it ends too."""
 
 
-def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
+def run(argv: Sequence[str], guarded: Guarded | None = None, pid: int | None = None) -> int:
+    """`pid` is the number by which the user knows this run, where it isn't this process's."""
     args = parse(argv)
     if args.background:
         raise UsageError("-D stands alone, it can't be among other letters")
@@ -56,12 +55,16 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
         full for word in split_names(args.exit_on) for full in plan.names.find(word)
     )
     once = _find_once(plan)
-    policy = args.exit_policy or FIRST
+
+    def find_policy() -> str:
+        from ..apps.exit_policy import FIRST  # not before the first process, nor is what needs it
+
+        return args.exit_policy or FIRST
 
     def make_policy(say: Callable[[str], object]) -> ExitPolicy:
         from ..apps.exit_policy import ExitPolicy
 
-        return ExitPolicy(say, plan.names.display, policy, deciding, once)
+        return ExitPolicy(say, plan.names.display, find_policy(), deciding, once)
 
     def reload() -> Plan:
         changed = load(project_options(args, args.names, keeping=plan))
@@ -78,8 +81,9 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
             lambda: run.secrets,
             tcp=args.http,
             token_file=args.http_token_file,
-            info={"exit_policy": "exit-on" if deciding else policy},
+            info={"exit_policy": "exit-on" if deciding else find_policy()},
             log_dir=args.log_dir,
+            pid=pid,
         )
         if announced_by is None:
             return [serving]

@@ -7,9 +7,9 @@ end, and complains in its own way where it can't.
 from __future__ import annotations
 
 import os
-import signal
 
 from ..errors import GafferError
+from ..lean import signal
 
 STDOUT = 1
 STDERR = 2

@@ -85,7 +85,7 @@ def _options() -> list[Option]:
     return [*TEST, *COMMON, *PORTS, *taken]
 
 
-def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
+def run(argv: Sequence[str], guarded: Guarded | None = None, _pid: int | None = None) -> int:
     known = _options()
     made = parser(
         "test",
@@ -146,6 +146,7 @@ class _CiRun:
             restart=args.restart,
             make_view=self._make_view,
             display=self._display,
+            tells_when_ready=False,  # the trial does, which waits for those without a probe, too
         )
         if self._command is not None:
             self._results.command = CommandResult(_shorten(self._run.redact(" ".join(command))))

@@ -24,6 +24,7 @@ NAMES: dict[str, dict[str, str]] = {
         "instances": "scale",
         "kill_timeout": "stop_timeout",
         "log_file": "log",
+        "killmode": "stop_tree",
         "log_location": "log",
         "logs": "log",
         "needs": "depends_on",

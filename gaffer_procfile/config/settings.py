@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
+from ..output.prefix import COLOURS
 from ..restart import POLICIES
 from .fields import Settings, setting
 from .kinds import (
@@ -54,12 +55,6 @@ __all__ = [
     "Watch",
     "over",
 ]
-
-COLOURS = tuple(
-    f"{shade}{name}"
-    for shade in ("", "bright-")
-    for name in ("cyan", "yellow", "green", "magenta", "red", "blue")
-)
 
 _WORD = Name("a name", GROUP_MARKS, "it has letters, digits, '-', '_' and '.'")
 _PROFILES = one_or_many(_WORD, "a name or a list of names")
@@ -128,6 +123,12 @@ class ProcessSettings(Settings):
         "How long it may take to stop; then it is killed.",
         default=None,
         unsaid="5 s",
+    )
+    stop_tree: bool | None = setting(
+        Flag(),
+        "Whether all that it has started is told to stop with it; if not, when it has ended.",
+        default=None,
+        unsaid="true",
     )
     once: bool | None = setting(
         Flag(),

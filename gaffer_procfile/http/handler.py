@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
+    from ..control import UnixListener
     from ..loop import Cancellable, Loop
     from ..manager import Manager
     from .disk_logs import DiskLogs
-    from .listen import TcpListener, UnixListener
+    from .listen import TcpListener
     from .server import Server
 
     Listener = UnixListener | TcpListener
@@ -34,9 +35,10 @@ def _display(name: str, instance: int) -> str:
 class HttpHandler:
     """Serves the manager on the unix socket of the project in `directory`, and on TCP where asked.
 
-    `directory` None is no unix socket. `tcp` is `[HOST:]PORT`, on loopback without a host; who connects
-    to it has to know the token, which is in `url`. `token_file` has a token of one's own, and is needed
-    where other machines can connect; `hosts` are names by which they may call this one.
+    `directory` None is no unix socket; `listener` is one that listens already. `tcp` is
+    `[HOST:]PORT`, on loopback without a host; who connects to it has to know the token, which is in
+    `url`. `token_file` has a token of one's own, and is needed where other machines can connect;
+    `hosts` are names by which they may call this one.
 
     `logs` is a LogRing that the program starts itself; else there is one of the handler's own.
     `display` turns a template's name and an instance number into the name that a person sees;
@@ -61,6 +63,7 @@ class HttpHandler:
         info: Callable[[], Mapping[str, Any]] | None = None,
         disk_logs: DiskLogs | None = None,
         limits: Limits | None = None,
+        listener: UnixListener | None = None,
     ) -> None:
         self.directory = None if directory is None else os.path.realpath(directory)
         self.hosts = tuple(hosts)
@@ -74,12 +77,15 @@ class HttpHandler:
         self.record = Record()
         self.token: str | None = None
         self.socket: str | None = None
+        self.pid: int | None = None
+        """The number by which the run is known, from the start on."""
         self.url: str | None = None
         self.run = os.urandom(8).hex()
         """A name that no other run has."""
         self._owns_logs = logs is None
         self._tcp = tcp
         self._token_file = token_file
+        self._unix = listener
         self._listeners: list[Listener] = []
         self._server: Server | None = None
         self._pause: Cancellable | None = None
@@ -112,13 +118,18 @@ class HttpHandler:
             self.loop.remove_reader(listener.socket.fileno())
 
     def _listen(self) -> None:
-        from . import listen
+        if self._unix is None and self.directory is not None:
+            from ..control import UnixListener
 
-        if self.directory is not None:
-            unix = listen.UnixListener(self.directory)
-            self._listeners.append(unix)
-            self.socket = unix.path
+            self._unix = UnixListener(self.directory)
+        self.pid = os.getpid()
+        if self._unix is not None:
+            self._listeners.append(self._unix)
+            self.socket = self._unix.path
+            self.pid = self._unix.pid
         if self._tcp is not None:
+            from . import listen
+
             path = self._token_file
             self.token = os.urandom(24).hex() if path is None else listen.read_token(path)
             tcp = listen.TcpListener(self._tcp, has_token_file=path is not None)
@@ -161,3 +172,4 @@ class HttpHandler:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        self._unix = None

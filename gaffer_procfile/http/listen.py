@@ -1,60 +1,22 @@
-"""The sockets that are listened on, and who is at the other end of a unix one."""
+"""A TCP address that is listened on, and the token that whoever connects has to know."""
 
 from __future__ import annotations
 
 import _socket
 import os
-import struct
 
-from ..control import socket_path
+from ..control import BACKLOG
 from ..errors import GafferError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BACKLOG = 512
-SOL_LOCAL = 0  # of macOS and the BSDs
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class ListenError(GafferError):
     """An address that can't be listened on."""
-
-
-class UnixListener:
-    """A socket in the user's private directory; only who runs gaffer may connect, and root."""
-
-    is_local = True
-
-    def __init__(self, directory: str) -> None:
-        self.path = socket_path(directory, os.getpid())
-        self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-        # Under its own name it is there only while it listens: so one that doesn't is a dead run's.
-        early = f"{self.path}.new"
-        if os.path.lexists(early):
-            os.unlink(early)  # of one with our number that was killed at this point
-        try:
-            self.socket.bind(early)
-            os.chmod(early, 0o600)
-            self.socket.listen(BACKLOG)
-            self.socket.setblocking(False)
-            os.rename(early, self.path)
-        except OSError as error:
-            self.socket.close()
-            raise ListenError(f"can't listen on {self.path}: {error.strerror}") from error
-        self._made = os.lstat(self.path).st_ino
-
-    def admits(self, connection: _socket.socket) -> bool:
-        return peer_uid(connection) in (os.getuid(), 0)
-
-    def close(self) -> None:
-        self.socket.close()
-        try:
-            if os.lstat(self.path).st_ino == self._made:
-                os.unlink(self.path)
-        except FileNotFoundError:
-            pass  # somebody has tidied up
 
 
 class TcpListener:
@@ -108,17 +70,6 @@ def split_address(address: str) -> tuple[str, int]:
     elif ":" in host:
         raise ListenError(f"not an address: {address!r}", hint="[::1]:PORT is one")
     return host or "127.0.0.1", int(port)
-
-
-def peer_uid(connection: _socket.socket) -> int | None:
-    """Who is at the other end of a unix socket; None where the system doesn't say."""
-    if hasattr(_socket, "SO_PEERCRED"):
-        found = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-        _pid, uid, _gid = struct.unpack("3i", found)
-        return int(uid)
-    option: int = getattr(_socket, "LOCAL_PEERCRED", 1)
-    _version, uid = struct.unpack_from("2I", connection.getsockopt(SOL_LOCAL, option, 128))
-    return int(uid)
 
 
 def read_token(path: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 
@@ -60,7 +59,7 @@ class Resources:
         handler = self._handler
         known = {
             "run": handler.run,
-            "pid": os.getpid(),
+            "pid": handler.pid,
             "since": timestamp(handler.since),
             "directory": handler.directory,
             "version": __version__,

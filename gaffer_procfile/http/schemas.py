@@ -77,6 +77,10 @@ SETTINGS: dict[str, Schema] = {
     "stop_signal": {**_SIGNAL, "description": "what stops it (TERM)"},
     "stop_timeout": {**_SECONDS, "description": "seconds until SIGKILL"},
     "graceful_timeout": {**_SECONDS, "description": "stop_timeout by its older name"},
+    "stop_tree": {
+        **_BOOLEAN,
+        "description": "stop all it has started with it, not after it (true)",
+    },
     "redirect_output": {
         "type": "array",
         "items": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},

@@ -32,6 +32,7 @@ SETTINGS = (
     "stop_signal",
     "stop_timeout",
     "graceful_timeout",
+    "stop_tree",
     "redirect_output",
     "redirect_input",
     "pty",

@@ -1,15 +1,13 @@
-"""An event loop on the standard library's `selectors`."""
+"""An event loop on what the standard library has: epoll, or else its `selectors`."""
 
 from __future__ import annotations
 
 import os
-import selectors
-import signal
 import time
-from collections import deque
-from heapq import heappop, heappush
-from threading import get_ident
+from select import POLLIN, POLLOUT
 
+from ..lean import deque, get_ident, heappop, heappush, signal
+from ..posix import system
 from .base import Adapter, Watch
 
 TYPE_CHECKING = False
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .base import Callback
+    from .poller import Poller
 
 
 class _Timer:
@@ -44,7 +43,7 @@ class _Timer:
 
 
 class SelectorLoop(Adapter):
-    """An event loop on the standard library's `selectors`: asyncio's ways, a fifth of its start-up.
+    """An event loop on the standard library alone: asyncio's ways, a fifth of its start-up.
 
     `run()` ends when `stop()` is called, or by itself when nobody uses the loop and nothing is left to
     wait for. An exception of a callback ends `run()` with that exception.
@@ -52,7 +51,7 @@ class SelectorLoop(Adapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._selector = selectors.DefaultSelector()
+        self._poller = system.open_epoll() or _stand_in()
         self._watches: dict[int, Watch] = {}
         self._ready: deque[tuple[Callback, tuple[Any, ...]]] = deque()
         self._timers: list[_Timer] = []
@@ -64,11 +63,13 @@ class SelectorLoop(Adapter):
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
-        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        self._poller.register(self._wake_reader, POLLIN)
+        self._waking = Watch()
+        self._waking.reader = (os.read, (self._wake_reader, 65536))
 
     def __del__(self) -> None:
         # Not in `_end()`: who has let go of the loop may take it up again.
-        self._selector.close()
+        self._poller.close()
         os.close(self._wake_reader)
         os.close(self._wake_writer)
 
@@ -118,16 +119,19 @@ class SelectorLoop(Adapter):
             self._update(fd, watch)
 
     def _update(self, fd: int, watch: Watch) -> None:
-        mask = selectors.EVENT_READ if watch.reader else 0
-        mask |= selectors.EVENT_WRITE if watch.writer else 0
+        mask = POLLIN if watch.reader else 0
+        mask |= POLLOUT if watch.writer else 0
         known = fd in self._watches
         if not mask:
             del self._watches[fd]
-            self._selector.unregister(fd)
+            try:
+                self._poller.unregister(fd)
+            except OSError:
+                pass  # it was closed before, and has gone with that
         elif known:
-            self._selector.modify(fd, mask, watch)
+            self._poller.modify(fd, mask)
         else:
-            self._selector.register(fd, mask, watch)
+            self._poller.register(fd, mask)
             self._watches[fd] = watch
 
     def add_signal_handler(self, signum: int, callback: Callback, /, *args: Any) -> None:
@@ -180,11 +184,14 @@ class SelectorLoop(Adapter):
             timeout = 0
         elif (timer := self._next_timer()) is not None:
             timeout = max(0.0, timer.when - self.time())
-        for key, mask in self._selector.select(timeout):
-            if key.fd == self._wake_reader:
-                os.read(self._wake_reader, 65536)
-            else:
-                key.data.run(bool(mask & selectors.EVENT_READ), bool(mask & selectors.EVENT_WRITE))
+        found = self._poller.poll(timeout)
+        # All are looked up before any is run: a callback may close a descriptor, and another may
+        # open one of the same number.
+        for watch, events in [
+            (self._watches.get(fd, self._waking), events) for fd, events in found
+        ]:
+            # An error and an end concern whoever watches, for reading or for writing.
+            watch.run(events != POLLOUT, events != POLLIN)
         now = self.time()
         while (timer := self._next_timer()) is not None and timer.when <= now:
             heappop(self._timers)
@@ -192,3 +199,9 @@ class SelectorLoop(Adapter):
         for _ in range(len(self._ready)):
             callback, args = self._ready.popleft()
             callback(*args)
+
+
+def _stand_in() -> Poller:
+    from .poller import Poller
+
+    return Poller()

@@ -8,8 +8,6 @@ control sequences.
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +16,8 @@ if TYPE_CHECKING:
 
 RESET = b"\x1b[0m"
 
-# Compiled by `re` when first used: a run without a single escape sequence doesn't pay for them.
+# `re` is imported where one is first needed, and compiles it then: a run without a single escape
+# sequence pays for neither.
 _SGR = rb"\x1b\[([0-9;:]*)m"
 _STRINGS = rb"[\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\)?"
 _OTHER = (
@@ -73,7 +72,11 @@ _ENDS = {
 
 def strip(text: bytes) -> bytes:
     """`text` without any escape sequence."""
-    return re.sub(SEQUENCE, b"", text) if b"\x1b" in text else text
+    if b"\x1b" not in text:
+        return text
+    import re
+
+    return re.sub(SEQUENCE, b"", text)
 
 
 class Cleaner:
@@ -96,6 +99,8 @@ class Cleaner:
             text = _without_controls(text)
         if b"\x1b" not in text:
             return self._carry(text) if self._prelude else text
+        import re
+
         if not self._colour:
             return re.sub(SEQUENCE, b"", text)
         text = re.sub(_OTHER, b"", text)
@@ -113,6 +118,8 @@ class Cleaner:
         return b"\n".join(lines)
 
     def _note_renditions(self, line: bytes) -> None:
+        import re
+
         on = self._renditions
         for parameters in re.findall(_SGR, line):
             for kind, value in _changes(parameters):
@@ -165,12 +172,16 @@ def _without_controls(text: bytes) -> bytes:
     if b"\b" in text:
         text = _without_backspaces(text)
     if b"\xc2" in text:
+        import re
+
         text = re.sub(_C1, b"", text)
     return text.translate(None, _CONTROLS)
 
 
 def _without_backspaces(text: bytes) -> bytes:
     """What remains where each backspace takes the character before it away, and no sequence."""
+    import re
+
     kept: list[str] = []
     places: list[int] = []  # where in `kept` the characters of this line are
     for index, part in enumerate(re.split(_SPLIT, text)):

@@ -7,7 +7,6 @@ final one. Where it went up to paint rows anew, the rules of `Repaint` hold. `ra
 
 from __future__ import annotations
 
-import re
 import time
 
 from .ansi import strip
@@ -21,7 +20,7 @@ BOUND = 256 * 1024  # bytes; a longer line is passed on in pieces
 LONGEST_ESCAPE = 4096  # bytes; what goes on for longer without an end is no escape sequence
 
 _ESC = b"\x1b"
-# Compiled where one is met, which takes 0.3 ms: most runs never see one before their first line.
+# Compiled where one is met, as `re` is imported there: most runs see none before their first line.
 _UNFINISHED_ESCAPE = (
     rb"\x1b(?:"
     rb"\[[0-?]*[ -/]*"  # control sequence: no final byte yet
@@ -113,8 +112,11 @@ class Lines:
         """`feed` of a chunk in which no escape sequence is cut."""
         if self._repaint is not None:
             return self._feed_repaint(chunk)
-        if _ESC in chunk and (up := re.search(MOVES_UP, chunk)):
-            return self._begin_repaint(chunk[: up.start()], chunk[up.start() :])
+        if _ESC in chunk:
+            import re
+
+            if up := re.search(MOVES_UP, chunk):
+                return self._begin_repaint(chunk[: up.start()], chunk[up.start() :])
         return self._feed_text(chunk)
 
     def _begin_repaint(self, before: bytes, chunk: bytes) -> Sequence[Block]:
@@ -171,6 +173,8 @@ class Lines:
 
     def _hold_escape(self, chunk: bytes) -> bytes:
         """Keep back an unfinished sequence, and make all ways to the first column one."""
+        import re
+
         pattern = re.compile(_UNFINISHED_ESCAPE)  # the same one each time
         unfinished = pattern.search(chunk, max(0, len(chunk) - LONGEST_ESCAPE))
         if unfinished is not None:

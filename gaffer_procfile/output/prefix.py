@@ -18,7 +18,8 @@ CONTINUATION = "+"  # this line goes on with the one above
 STDERR_MARK = "!"
 
 _BASIC = ("cyan", "yellow", "green", "magenta", "red", "blue")
-COLOURS = (*_BASIC, *(f"bright-{name}" for name in _BASIC))  # by name, in the palette's order
+# By name, in the palette's order; gaffer.yaml takes these.
+COLOURS = (*_BASIC, *(f"bright-{name}" for name in _BASIC))
 _FIELDS = ("name", "index", "pid", "time", "stream", "group", "mark")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,11 +21,15 @@ _URL_WITH_PASSWORD = r"([A-Za-z][A-Za-z0-9+.-]*)://([^:@/?#\s]*):([^/?#\s]+)@"
 
 def is_secret(name: str, more: Iterable[str] = ()) -> bool:
     """Whether a variable's name says that its value is a secret, or it is one of `more`."""
+    import re  # before the first line is shown nobody asks
+
     return name in more or not SECRET_WORDS.isdisjoint(re.split(r"[^A-Z0-9]+", name.upper()))
 
 
 def url_passwords(value: str) -> set[str]:
     """The passwords of the URLs in `value`, as they are written and as they are meant."""
+    import re
+
     found = set()
     for scheme, user, password in re.findall(_URL_WITH_PASSWORD, value):
         if password in (scheme, user):
@@ -65,6 +67,8 @@ class Redactor:
     __slots__ = ("_held", "_pattern", "_secrets")
 
     def __init__(self, secrets: Iterable[bytes]) -> None:
+        import re
+
         self._secrets = tuple(secrets)
         self._pattern = re.compile(b"|".join(map(re.escape, self._secrets)))
         self._held = b""

@@ -7,9 +7,11 @@ While it goes on, those that have changed are told every INTERVAL seconds.
 
 from __future__ import annotations
 
-import re
-
 from .ansi import SEQUENCE, strip
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
 
 SETTLED = 1.0  # seconds
 INTERVAL = 5.0  # seconds
@@ -45,6 +47,8 @@ class Repaint:
 
     def feed(self, data: bytes, now: float) -> bytes:
         """What is to be told before `data` is painted; all of it if that paints no rows any more."""
+        import re
+
         told = self.settle(now)
         tokens = re.compile(_TOKEN)  # the same one each time
         position = 0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-
+from ..lean import deque
 from .ansi import strip
 from .lines import Lines
 

@@ -12,8 +12,8 @@ import errno
 import os
 import select
 import stat
-from collections import deque
 
+from ..lean import deque
 from ..posix import system
 
 TYPE_CHECKING = False

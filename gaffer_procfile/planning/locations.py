@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from .options import Options
 
 
+# Any of these makes a directory one that a pattern means.
+WANTED = (*services.PROCFILES, *services.CONFIGS)
+
+
 def directories(options: Options) -> list[str | None]:
     """The directories, as typed, each once; patterns become what they match.
 
@@ -33,11 +37,10 @@ def is_pattern(word: str) -> bool:
 def _expand(pattern: str, file: str | None) -> list[str]:
     """The directories that `pattern` matches and that have something to run."""
     matching = [path for path in sorted(_matching(pattern)) if os.path.isdir(path)]
-    wanted = (*services.PROCFILES, *services.CONFIGS)
     found = [
         path
         for path in matching
-        if any(os.path.exists(os.path.join(path, name)) for name in wanted)
+        if any(os.path.exists(os.path.join(path, name)) for name in WANTED)
     ]
     if not found:
         what = "no directory that it matches has a Procfile" if matching else "it matches nothing"
@@ -124,3 +127,9 @@ def _group_requests(
         )
         for directory in paths
     ]
+
+
+def group_patterns(start: str, config: Config) -> list[str]:
+    """Globs of the files by which one more directory would be a group of this gaffer.yaml."""
+    paths = [services.join(start, group.directory) for group in config.groups.values()]
+    return [os.path.join(path, name) for path in paths if is_pattern(path) for name in WANTED]

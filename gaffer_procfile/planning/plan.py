@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .locations import group_patterns
 from .service import CONFIGS
 
 TYPE_CHECKING = False
@@ -57,6 +58,7 @@ class Template:
         "source",
         "stop_signal",
         "stop_timeout",
+        "stop_tree",
         "tty",
         "variables",
         "watch",
@@ -84,6 +86,7 @@ class Template:
         restart: str | None = None,
         stop_signal: int | None = None,
         stop_timeout: float | None = None,
+        stop_tree: bool = True,
         pty: bool | None = None,
         tty: bool = False,
         log: bool | str | None = None,
@@ -112,6 +115,7 @@ class Template:
         self.restart = restart
         self.stop_signal = stop_signal
         self.stop_timeout = stop_timeout
+        self.stop_tree = stop_tree
         self.pty = pty
         self.tty = tty
         self.log = log
@@ -161,13 +165,14 @@ class Plan:
 
     @property
     def files(self) -> list[str]:
-        """What it was made from, and what would change it if it were there."""
+        """What it was made from, and what would change it if it were there; globs for groups to come."""
         found: dict[str, None] = {}
         for service in self.services:
             location, above = service.location, service.location.request.above
             if above is not None:
                 directory = os.path.dirname(above.files[0])
                 found.update((os.path.join(directory, name), None) for name in CONFIGS)
+                found.update(dict.fromkeys(group_patterns(directory, above)))
             found.update(dict.fromkeys(location.files))
             for entry in service.entries:
                 for file in entry.settings.env_files or ():

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
-from threading import current_thread, main_thread
+from select import POLLIN
 
+from ..lean import Lock, signal
 from . import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import select
     from collections.abc import Callable
     from typing import Any, ClassVar
 
     from ..loop import Loop
-
 
 SPARE_DESCRIPTORS = 16  # what is to be stopped has to be looked at first, and that takes some
 
@@ -37,29 +37,118 @@ def open_end(pid: int) -> int | None:
     return fd
 
 
-class ChildWatch:
-    """Calls `check` until it returns True: when the child has ended, it reaps it.
+class _EndQueue:
+    """The children of one loop in the order of their ends: the kernel's, by an epoll of their own.
 
-    A pidfd where the kernel has it, else SIGCHLD: there every child of ours is asked for by its pid,
-    so that the exit of a child that is not ours is never taken. Loop's thread only.
+    It holds for those that end before the loop looks at them for the first time, too.
     """
 
-    def __init__(self, loop: Loop, pid: int, check: Callable[[], bool]) -> None:
+    _queues: ClassVar[dict[int, _EndQueue]] = {}
+    _lock = Lock()
+
+    def __init__(self, loop: Loop, epoll: select.epoll) -> None:
+        self._loop = loop
+        self._epoll = epoll
+        self._fds: set[int] = set()
+        self._callbacks: dict[int, Callable[[], object]] = {}
+        self._ended: list[int] = []
+
+    @classmethod
+    def add(cls, loop: Loop, fd: int) -> bool:
+        """Take in a pidfd, in any thread; False where there is no epoll."""
+        with cls._lock:
+            queue = cls._queues.get(id(loop))
+            if queue is None:
+                epoll = system.open_epoll()
+                if epoll is None:
+                    return False
+                queue = cls._queues[id(loop)] = cls(loop, epoll)
+            queue._fds.add(fd)
+            queue._epoll.register(fd, POLLIN)
+        return True
+
+    @classmethod
+    def watch(cls, loop: Loop, fd: int, callback: Callable[[], object]) -> bool:
+        """Have `callback` called when its turn has come; False if `fd` isn't in. Loop's thread only."""
+        queue = cls._queues.get(id(loop))
+        if queue is None or fd not in queue._fds:
+            return False
+        if not queue._callbacks:
+            loop.add_reader(queue._epoll.fileno(), queue._handle_ends)
+        queue._callbacks[fd] = callback
+        return True
+
+    @classmethod
+    def discard(cls, loop: Loop, fd: int) -> bool:
+        """Forget a pidfd that is watched; False if it isn't in. Loop's thread only."""
+        queue = cls._queues.get(id(loop))
+        if queue is None or fd not in queue._callbacks:
+            return False
+        del queue._callbacks[fd]
+        if fd in queue._ended:
+            queue._ended.remove(fd)
+        if not queue._callbacks:
+            loop.remove_reader(queue._epoll.fileno())
+        with cls._lock:
+            queue._fds.remove(fd)
+            queue._epoll.unregister(fd)
+            if not queue._fds:
+                queue._epoll.close()
+                del cls._queues[id(loop)]
+        return True
+
+    def _handle_ends(self) -> None:
+        self._ended += [fd for fd, _ in self._epoll.poll(0) if fd not in self._ended]
+        for fd in list(self._ended):
+            if fd not in self._ended:
+                continue  # another's end has had it closed
+            if fd not in self._callbacks:
+                return  # not watched yet: those that ended after it wait for it
+            self._callbacks[fd]()
+
+
+def enlist(loop: Loop, pid: int) -> int | None:
+    """Have the end of a child that was started just now keep its place; any thread.
+
+    What it returns is for ChildWatch. None where there is no such order.
+    """
+    try:
+        fd = open_end(pid)
+    except ProcessLookupError:
+        return None
+    if fd is not None and not _EndQueue.add(loop, fd):
+        os.close(fd)
+        return None
+    return fd
+
+
+class ChildWatch:
+    """Calls `check`, which is to reap a child that has ended, until it returns True.
+
+    A pidfd where the kernel has it, else SIGCHLD: there every child of ours is asked for by its pid,
+    so that the exit of a child that is not ours is never taken. `fd` is what `enlist` gave. Loop's
+    thread only.
+    """
+
+    def __init__(
+        self, loop: Loop, pid: int, check: Callable[[], bool], fd: int | None = None
+    ) -> None:
         self._loop = loop
         self._check = check
-        self._fd: int | None = None
+        self._fd = fd
         self._sigchld: _SigchldWatch | None = None
         try:
-            self._fd = open_end(pid)
+            if self._fd is None:
+                self._fd = open_end(pid)
         except ProcessLookupError:
             # Where SIGCHLD is ignored the kernel reaps by itself, and here it has done so already.
             loop.call_soon(check)
             return
-        if self._fd is not None:
-            loop.add_reader(self._fd, self._handle_end)
-        else:
+        if self._fd is None:
             self._sigchld = _SigchldWatch.of(loop)
             self._sigchld.add(check)
+        elif not _EndQueue.watch(loop, self._fd, self._handle_end):
+            loop.add_reader(self._fd, self._handle_end)
 
     def _handle_end(self) -> None:
         if self._check():
@@ -67,7 +156,8 @@ class ChildWatch:
 
     def close(self) -> None:
         if self._fd is not None:
-            self._loop.remove_reader(self._fd)
+            if not _EndQueue.discard(self._loop, self._fd):
+                self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = None
         elif self._sigchld is not None:
@@ -106,15 +196,16 @@ class _SigchldWatch:
     def _restore(self) -> None:
         # asyncio and libuv leave the default handler behind, whatever they found. Python lets only
         # the main thread set one, and can't set one that it doesn't know (None).
+        from threading import current_thread, main_thread
+
         if self._previous is not None and current_thread() is main_thread():
             signal.signal(signal.SIGCHLD, self._previous)
 
     def _handle_sigchld(self) -> None:
         self._ask_all()
         if callable(self._previous):
-            self._previous(
-                signal.SIGCHLD, None
-            )  # the program that embeds us had a handler of its own
+            # The program that embeds us had a handler of its own.
+            self._previous(signal.SIGCHLD, None)
 
     def _ask_all(self) -> None:
         for check in list(self._checks):

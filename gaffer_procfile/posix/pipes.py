@@ -7,7 +7,8 @@ nobody else's business: the child's end of a pipe is another file description.
 from __future__ import annotations
 
 import os
-from collections import deque
+
+from ..lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ import os
 import struct
 import termios
 
+OUTPUT_FLAGS, LOCAL_FLAGS = 1, 3  # where they are in what tcgetattr gives
+
 
 def open_pty(rows: int, columns: int) -> tuple[int, int]:
     """A pty that passes bytes on as they are: our end and the process's. Raises OSError.
@@ -16,8 +18,8 @@ def open_pty(rows: int, columns: int) -> tuple[int, int]:
     """
     ours, theirs = os.openpty()
     attributes = termios.tcgetattr(theirs)
-    attributes[1] &= ~termios.OPOST
-    attributes[3] &= ~(termios.ECHO | termios.ECHONL)
+    attributes[OUTPUT_FLAGS] &= ~termios.OPOST
+    attributes[LOCAL_FLAGS] &= ~(termios.ECHO | termios.ECHONL)
     termios.tcsetattr(theirs, termios.TCSANOW, attributes)
     set_size(ours, rows, columns)
     return ours, theirs

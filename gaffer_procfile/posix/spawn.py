@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
-import re
-import subprocess
-from threading import Lock
+
+from ..lean import signal
+from . import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 NOT_FOUND = 127  # the exit statuses with which a shell says so
 NOT_EXECUTABLE = 126
-FIRST_EXTRA_FD = 3
 
 _VARIABLE = r"\$(?:\{(\w+)\}|(\w+))"
-_extra_fds_lock = Lock()
+_is_sealed = False
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class CannotSpawn(Exception):
@@ -58,6 +57,8 @@ def _quote(words: Sequence[str]) -> str:
 
 def expand(word: str, env: Mapping[str, str]) -> str:
     """Replace `$NAME` and `${NAME}`; a name that `env` doesn't have stays as it is."""
+    import re  # as above
+
     return re.sub(_VARIABLE, lambda match: env.get(match[1] or match[2], match[0]), word)
 
 
@@ -106,6 +107,28 @@ def _group_id(gid: int | str) -> int:
         raise ValueError(f"no such group: {gid!r}") from None
 
 
+class Child:
+    """A process that we have started, until it is reaped."""
+
+    __slots__ = ("_returncode", "pid")
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """Reap it if it has ended: its exit status, or minus the signal that killed it; else None."""
+        if self._returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                self._returncode = 0  # somebody else has reaped it: nobody knows
+            else:
+                if pid:
+                    self._returncode = os.waitstatus_to_exitcode(status)
+        return self._returncode
+
+
 def spawn(
     words: Sequence[str],
     env: Mapping[str, str],
@@ -115,82 +138,73 @@ def spawn(
     stdio: Sequence[int],
     extra_fds: Sequence[int] = (),
     controls_terminal: bool = False,
-) -> subprocess.Popen[bytes]:
+) -> Child:
     """Start `words` in a session of its own, with `stdio` as descriptors 0 to 2 and `extra_fds` from 3.
 
     With `controls_terminal` descriptor 0 is a terminal, and controls the session. Raises CannotSpawn.
     """
     if not words:
         raise CannotSpawn(NOT_FOUND, "empty command")
-
-    def start(
-        pass_fds: Sequence[int] = (), move_fds: Callable[[], None] | None = None
-    ) -> subprocess.Popen[bytes]:
-        prepare = move_fds
-        if controls_terminal:
-            from .pty import control
-
-            def prepare() -> None:
-                if move_fds is not None:
-                    move_fds()
-                control(0)
-
-        return subprocess.Popen(
-            words,
-            env=env,
-            cwd=cwd,
-            stdin=stdio[0],
-            stdout=stdio[1],
-            stderr=stdio[2],
-            start_new_session=True,
-            pass_fds=pass_fds,
-            preexec_fn=prepare,
-            user=credentials.uid if credentials else None,
-            group=credentials.gid if credentials else None,
-            extra_groups=credentials.groups if credentials else None,
-        )
-
     try:
-        if not extra_fds:
-            return start()
-        with _extra_fds_lock:
-            return _start_with_extra_fds(start, extra_fds)
-    except ValueError as error:  # a NUL byte in a word or in the environment
-        raise CannotSpawn(NOT_EXECUTABLE, str(error)) from error
-    except subprocess.SubprocessError as error:
+        if not (credentials or extra_fds or controls_terminal) and _is_direct(words[0], cwd, stdio):
+            return _spawn_directly(words, env, stdio)
+        from .popen import popen  # with subprocess, which takes longer than a first spawn
+
+        pid = popen(
+            words,
+            env,
+            cwd=cwd,
+            credentials=credentials,
+            stdio=stdio,
+            extra_fds=extra_fds,
+            controls_terminal=controls_terminal,
+        )
+        return Child(pid)
+    except ValueError as error:  # a NUL byte in a word, say
         raise CannotSpawn(NOT_EXECUTABLE, str(error)) from error
     except OSError as error:
         raise _explain(error, words[0], cwd, credentials) from error
 
 
-def _start_with_extra_fds(
-    start: Callable[..., subprocess.Popen[bytes]], extra_fds: Sequence[int]
-) -> subprocess.Popen[bytes]:
-    """Put `extra_fds` at 3, 4, … of the child, whatever has these numbers here.
+def seal_descriptors() -> None:
+    """Mark what our parent left open above stderr, so that no process of ours inherits it.
 
-    Python passes descriptors on under their own numbers only, so the child moves them before it
-    executes. Until then the numbers must be taken in the parent as well, or the pipe that reports a
-    failed exec would get one of them.
+    Python opens its own descriptors so. When all are, posix_spawn(3) can do without the closing that
+    `subprocess` is good for. Only for a program of which we know that it keeps it so.
     """
-    targets = range(FIRST_EXTRA_FD, FIRST_EXTRA_FD + len(extra_fds))
-    above = targets.stop
-    placeholders: list[int] = []
-    sources: list[int] = []
-    null = os.open(os.devnull, os.O_RDWR)
+    global _is_sealed
+    if system.has_posix_spawn():
+        system.close_on_exec()
+        _is_sealed = True
+
+
+def _is_direct(program: str, cwd: str | None, stdio: Sequence[int]) -> bool:
+    """Whether posix_spawn(3) can do it: it looks nowhere, stays where we are, closes nothing."""
+    return (
+        _is_sealed
+        and os.path.dirname(program) != ""
+        and min(stdio) > 2
+        and (cwd is None or _is_here(cwd))
+    )
+
+
+def _is_here(cwd: str) -> bool:
     try:
-        while (fd := fcntl.fcntl(null, fcntl.F_DUPFD_CLOEXEC, targets.start)) < above:
-            placeholders.append(fd)
-        placeholders.append(fd)
-        sources.extend(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, above) for fd in extra_fds)
+        return os.path.samefile(cwd, ".")
+    except OSError:
+        return False  # one of them is gone
 
-        def move() -> None:
-            for source, target in zip(sources, targets, strict=True):
-                os.dup2(source, target)
 
-        return start(pass_fds=targets, move_fds=move)
-    finally:
-        for fd in [null, *placeholders, *sources]:
-            os.close(fd)
+def _spawn_directly(words: Sequence[str], env: Mapping[str, str], stdio: Sequence[int]) -> Child:
+    pid = os.posix_spawn(
+        words[0],
+        list(words),
+        env,
+        file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(stdio)],
+        setsid=True,
+        setsigdef=_IGNORED_BY_PYTHON,
+    )
+    return Child(pid)
 
 
 def describe_failure(error: OSError) -> CannotSpawn:

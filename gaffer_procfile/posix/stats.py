@@ -53,10 +53,10 @@ class ProcessStats:
 
 
 class StatsMonitor:
-    """Tells its listeners `info()` as "stat": at once and every INTERVAL seconds, between `start` and
-    `stop`, while there are any.
+    """Tells its listeners `info()` as "stat", at once and every INTERVAL seconds, while there are any.
 
-    `os_pid` is set when the process runs. Loop's thread only, but for `subscribe` and `unsubscribe`.
+    It does so between `start` and `stop`. `os_pid` is set when the process runs. Loop's thread only,
+    but for `read`, `subscribe` and `unsubscribe`.
     """
 
     def __init__(self, loop: Loop, info: Callable[[], dict[str, Any]]) -> None:

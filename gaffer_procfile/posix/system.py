@@ -1,7 +1,7 @@
 """What this platform can do, and what stands in where it can't.
 
-The only module that asks. `GAFFER_WITHOUT=pidfd,proc,prctl,nowait,epoll` takes features away, so
-that the ways without them are tested where they are not needed.
+The only module that asks. `GAFFER_WITHOUT=pidfd,proc,prctl,nowait,epoll,posix_spawn,cgroup` takes
+features away, so that the ways without them are tested where they are not needed.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ class Row:
         self.group = int(fields[2])
         self.session = int(fields[3])
         self.started = int(fields[19])
+
+    @property
+    def member(self) -> tuple[int, int]:
+        """What tells it from all others: a pid is used again, but not with the same start."""
+        return self.pid, self.started
 
     @property
     def has_ended(self) -> bool:
@@ -138,6 +143,26 @@ def become_subreaper() -> None:
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def has_cgroups() -> bool:
+    """Whether there may be cgroups, whose files then say what they can (Linux)."""
+    return sys.platform == "linux" and "cgroup" not in _WITHOUT
+
+
+def has_posix_spawn() -> bool:
+    """Whether posix_spawn(3) can start a session, and our descriptors can be listed (Linux)."""
+    return sys.platform == "linux" and "posix_spawn" not in _WITHOUT and has_process_table()
+
+
+def close_on_exec() -> None:
+    """Have none of our open descriptors above stderr inherited. Where `has_posix_spawn`."""
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        if fd > 2:
+            try:
+                os.set_inheritable(fd, False)
+            except OSError:
+                pass  # it was the one that the list was read by
 
 
 def has_nowait_writes() -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
-from threading import Lock
 
+from ..lean import Lock, signal
 from . import system
 from .exits import open_end
 
@@ -136,21 +135,45 @@ def send(row: Row, signum: int) -> None:
         pass  # it has ended
 
 
+class Told:
+    """Who of a tree has been told to stop: some by name, and perhaps all of a process group at once.
+
+    Who comes to be in such a group later was started by one that had been told: a signal to a group
+    and a fork don't happen at the same time (Linux begins a fork anew if one comes). It is part of a clean-up.
+    """
+
+    __slots__ = ("group", "members")
+
+    def __init__(self) -> None:
+        self.members: set[tuple[int, int]] = set()
+        self.group: int | None = None
+
+    def __contains__(self, row: Row) -> bool:
+        return row.member in self.members or row.group == self.group
+
+
 class TreeWatch:
     """Calls `on_empty` once when nothing is left of a tree whose leader has been reaped.
 
-    Members that come to light meanwhile are sent `signum`. Loop's thread only.
+    Members that come to light meanwhile are sent `signum`, but not those that have been `told`.
+    Loop's thread only.
     """
 
     def __init__(
-        self, loop: Loop, tree: Tree, leader: int, signum: int, on_empty: Callable[[], object]
+        self,
+        loop: Loop,
+        tree: Tree,
+        leader: int,
+        signum: int,
+        told: Told,
+        on_empty: Callable[[], object],
     ) -> None:
         self._loop = loop
         self._tree = tree
         self._leader = leader
         self._signum = signum
         self._on_empty = on_empty
-        self._told: set[tuple[int, int]] = set()
+        self._told = told
         self._pidfds: set[int] = set()
         self._timer: Cancellable | None = None
         self._look_in(0)
@@ -163,13 +186,13 @@ class TreeWatch:
         self._timer = None
         members = self._tree.look(leader_is_there=False, since=since)
         for row in members:
-            if (row.pid, row.started) not in self._told:
-                self._told.add((row.pid, row.started))
+            if row not in self._told:
+                self._told.members.add(row.member)
                 send(row, self._signum)
             self._watch(row.pid)
         if self._pidfds:
             return
-        if members or not (system.has_process_table() or not system.group_exists(self._leader)):
+        if members or (not system.has_process_table() and system.group_exists(self._leader)):
             self._look_in(POLL_INTERVAL)
         else:
             self._on_empty()

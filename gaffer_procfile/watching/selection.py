@@ -41,21 +41,24 @@ _NEVER = GitIgnoreSpec.from_lines(
 class Root:
     """One of the `paths`: all at and below `path`, or what matches its glob there.
 
-    `depth` is how many directories deep a file may be; None for any.
+    With `is_file` the glob means files, whatever its last part is. `depth` is how many directories
+    deep a file may be; None for any.
     """
 
     __slots__ = ("_spec", "depth", "path")
 
-    def __init__(self, directory: str, pattern: str) -> None:
+    def __init__(self, directory: str, pattern: str, *, is_file: bool = False) -> None:
         parts = [part for part in pattern.split("/") if part not in ("", ".")]
         if os.path.isabs(pattern):
             parts.insert(0, "/")
-        wild = next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))
+        wild = next(
+            (i for i in range(len(parts)) if _is_wild(directory, parts[: i + 1])), len(parts)
+        )
         self.path = os.path.realpath(os.path.join(directory, *parts[:wild]))
         rest = parts[wild:]
         self._spec = GitIgnoreSpec.from_lines(["/" + "/".join(rest)]) if rest else None
         # A glob means files; but one that ends in a plain name may mean directories: packages/*/src
-        has_depth = bool(rest) and "**" not in rest and bool(_WILD.search(rest[-1]))
+        has_depth = bool(rest) and "**" not in rest and bool(is_file or _WILD.search(rest[-1]))
         self.depth = len(rest) - 1 if has_depth else None
 
     def selects(self, path: str) -> bool:
@@ -81,6 +84,7 @@ class Selection:
 
     `ignore` has patterns like those of a .gitignore in `directory`; with `gitignore` those of the
     project count as well. What is named in `paths` itself is never ignored, only what is below it.
+    With `only_files` none of `paths` means a directory.
     """
 
     def __init__(
@@ -90,9 +94,10 @@ class Selection:
         ignore: Sequence[str] = (),
         *,
         gitignore: bool = True,
+        only_files: bool = False,
     ) -> None:
         self.directory = os.path.realpath(directory)
-        self.roots = [Root(self.directory, path) for path in paths]
+        self.roots = [Root(self.directory, path, is_file=only_files) for path in paths]
         self._ignore = GitIgnoreSpec.from_lines(ignore)
         self._gitignore = gitignore
         self._specs: dict[tuple[str, str], GitIgnoreSpec | None] = {}  # by root and directory
@@ -234,6 +239,11 @@ class Selection:
             else:
                 self._tops[directory] = self._top(parent)
         return self._tops[directory]
+
+
+def _is_wild(directory: str, parts: Sequence[str]) -> bool:
+    """Whether the last part is a glob. What is there by that very name (`[id]`) is meant itself."""
+    return bool(_WILD.search(parts[-1])) and not os.path.lexists(os.path.join(directory, *parts))
 
 
 def is_below(path: str, directory: str) -> bool:
