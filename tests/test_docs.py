@@ -16,6 +16,7 @@ import pytest
 
 import gaffer_procfile
 from gaffer_procfile.cli.options import VERB_OPTIONS
+from gaffer_procfile.project import Options, check
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -156,6 +157,25 @@ def test_the_readme_tests_with_environments_that_tox_has() -> None:
     factors = set(re.findall(r"^ *([a-z]+):", tox["testenv"]["commands"], re.MULTILINE))
     for name in steps[2][2].split(","):
         assert name in factors or f"testenv:{name}" in tox
+
+
+def test_what_others_call_differently_is_called_so_here(tmp_path: Path) -> None:
+    """The right column of the table of settings, each in a gaffer.yaml of its own."""
+    page = (CLI.parent / "coming-from.md").read_text(encoding="utf-8")
+    section = page.partition("| there | here, in gaffer.yaml |")[2].partition("\n\n")[0]
+    cells = [line.rpartition(" | ")[2] for line in section.splitlines() if line.count("|") == 3]
+    settings = [part for cell in cells for part in re.findall(r"`(\w+: [^`]+)`", cell)]
+    assert "ready: {http: /health}" in settings
+    for number, setting in enumerate(settings):
+        directory = tmp_path / str(number)
+        directory.mkdir()
+        text = (
+            f"processes:\n  web:\n    command: sleep 9\n    {setting}\n"
+            "  db: {command: sleep 9, ready: port}\n"
+        )
+        (directory / "gaffer.yaml").write_text(text, encoding="utf-8")
+        found = [str(problem) for problem in check(Options(directories=[str(directory)]))]
+        assert not [line for line in found if "gaffer.yaml" in line], (setting, found)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

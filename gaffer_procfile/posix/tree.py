@@ -138,8 +138,8 @@ def send(row: Row, signum: int) -> None:
 class Told:
     """Who of a tree has been told to stop: some by name, and perhaps all of a process group at once.
 
-    Who comes to be in such a group later was started by one that had been told: a signal to a group
-    and a fork don't happen at the same time (Linux begins a fork anew if one comes). It is part of a clean-up.
+    Who comes to be in such a group later was started by one that had been told, as Linux begins a
+    fork anew that a signal comes between: it is part of a clean-up.
     """
 
     __slots__ = ("group", "members")
