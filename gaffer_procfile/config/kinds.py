@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import re
-import signal
-
+from ..lean import signal
 from .nodes import BOOL, LIST, MAPPING, NULL, NUMBER, TEXT, Node
 from .problems import Place, Problems, quoted, suggestion
 
@@ -156,6 +154,7 @@ class RegularExpression(Text):
             return text
         if len(text) > self.longest:
             return self.refuse(node, path, reading, f"{self.longest} characters at the most")
+        import re
         import warnings
 
         try:
