@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 
+from . import script
+
 # Assignments such as FOO=1 may stand before the word, as long as they are plain, too.
 _FIRST_WORD = re.compile(
     r"""
@@ -48,15 +50,15 @@ def unavailable(command: str, directory: str, path: str | None) -> str | None:
     if word in _SHELLS_OWN or word.isdigit():  # 2>file is a redirection
         return None
     if "/" in word:
-        return _refusal(word, os.path.join(directory, word))
-    if path is None:
-        path = os.defpath
-    candidates = [os.path.join(directory, folder, word) for folder in path.split(os.pathsep)]
-    found = [candidate for candidate in candidates if os.path.isfile(candidate)]
-    if any(os.access(candidate, os.X_OK) for candidate in found):
-        return None
-    if found:
-        return f"{found[0]!r} is not executable"
+        file = os.path.join(directory, word)
+        return _refusal(word, file) or _fault(word, file, directory, path)
+    executed = script.find(word, directory, path)
+    if executed is not None:
+        return _fault(executed, executed, directory, path)
+    for folder in (os.defpath if path is None else path).split(os.pathsep):
+        file = os.path.join(directory, folder, word)
+        if os.path.isfile(file):
+            return f"{file!r} is not executable"
     return f"command {word!r} is not found"
 
 
@@ -66,3 +68,8 @@ def _refusal(word: str, file: str) -> str | None:
     if not os.path.exists(file):
         return f"command {word!r} is not found"
     return None if os.access(file, os.X_OK) else f"{word!r} is not executable"
+
+
+def _fault(name: str, file: str, directory: str, path: str | None) -> str | None:
+    fault = script.fault(file, directory, path)
+    return None if fault is None else f"{name!r} can't be started: {fault}"

@@ -15,7 +15,7 @@ from .errors import GafferError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 NAME = "gaffer"
 SUFFIX = ".sock"
@@ -102,8 +102,22 @@ def runs_of(directory: str) -> list[Run]:
 
 def runs_in(directory: str) -> list[Run]:
     """The live runs of exactly this project directory, oldest first."""
-    path = os.path.realpath(directory)
-    return [Run(socket, pid, path) for socket, pid in _sockets(path) if is_live(socket)]
+    return _live([os.path.realpath(directory)])
+
+
+def runs_around(directories: Iterable[str]) -> list[Run]:
+    """The live runs of exactly these directories, and of all that are above them, oldest first."""
+    paths: dict[str, None] = {}
+    for directory in directories:
+        path = os.path.realpath(directory)
+        while path not in paths:
+            paths[path] = None
+            path = os.path.dirname(path)
+    return _live(paths)
+
+
+def _live(paths: Iterable[str]) -> list[Run]:
+    return [run for run in _runs(paths) if is_live(run.path)]
 
 
 def connect(path: str) -> _socket.socket:
@@ -168,14 +182,19 @@ def socket_path(directory: str, pid: int) -> str:
     path = os.path.realpath(directory)
     name = f"{project_hash(path)}-{pid}{SUFFIX}"
     place = os.path.join(_make_place(len(os.fsencode(name))), name)
-    for left, _pid in _sockets(path):
-        if not is_live(left):
-            _remove(left)
+    for run in _runs([path]):
+        if not is_live(run.path):
+            _remove(run.path)
     if not os.path.lexists(place):
         return place
     # Another container's process may have our number, where both share the directory.
     number = next(n for n in range(1, 1000) if not os.path.lexists(_numbered(place, n)))
     return _numbered(place, number)
+
+
+def shared_path(name: str) -> str:
+    """The path for a file that all runs of this user share. Raises ControlError."""
+    return os.path.join(_make_place(len(name)), name)
 
 
 def _numbered(place: str, number: int) -> str:
@@ -191,6 +210,11 @@ def project_hash(path: str) -> str:
     return blake2b(os.fsencode(path), digest_size=10).hexdigest()
 
 
+def project_number(directory: str) -> int:
+    """A number of a project's own, as far as 40 bits can tell; any file may be as long as that."""
+    return int(project_hash(os.path.realpath(directory))[:10], 16)
+
+
 def places() -> Iterator[str]:
     """Where the sockets of this user may be, the best place first."""
     uid = os.getuid()
@@ -204,22 +228,26 @@ def places() -> Iterator[str]:
     yield f"/tmp/{NAME}-{uid}"
 
 
-def _sockets(path: str) -> list[tuple[str, int]]:
-    """The sockets of a project and their pids, oldest first."""
-    start = f"{project_hash(path)}-"
+def _runs(paths: Iterable[str]) -> list[Run]:
+    """The runs of which there are sockets, live or not, by the real paths of projects, oldest first."""
+    projects = {project_hash(path): path for path in paths}
     found = []
     for place in places():
         if _fault_of(place) is not None:
             continue  # somebody else could have put them there
         for name in os.listdir(place):
-            pid = name.removeprefix(start).removesuffix(SUFFIX).partition("-")[0]
-            if name.startswith(start) and name.endswith(SUFFIX) and pid.isdecimal():
+            project, _dash, rest = name.partition("-")
+            if project not in projects:
+                continue  # there may be very many
+            pid = rest.removesuffix(SUFFIX).partition("-")[0]
+            if name.endswith(SUFFIX) and pid.isdecimal():
                 socket = os.path.join(place, name)
                 try:
-                    found.append((os.lstat(socket).st_mtime, socket, int(pid)))
+                    made = os.lstat(socket).st_mtime
                 except FileNotFoundError:
                     continue  # that run has just ended
-    return [(socket, pid) for _made, socket, pid in sorted(found)]
+                found.append((made, socket, Run(socket, int(pid), projects[project])))
+    return [run for _made, _socket, run in sorted(found, key=lambda each: each[:2])]
 
 
 def _make_place(length: int) -> str:

@@ -12,12 +12,16 @@ ended it kills what is left, at one blow where gaffer has a cgroup (`posix/cgrou
 lets the outer one know. When the outer one or the guard is killed, gaffer learns it from the end of a
 pipe and stops everything in order.
 
+A gaffer proper that hangs does nothing of that. The outer one kills it when it is told to stop for the
+third time, and the guard does when the outer one is gone and gaffer doesn't hear of it.
+
 Linux only (prctl(2), PR_SET_CHILD_SUBREAPER); elsewhere `enter` does nothing.
 """
 
 from __future__ import annotations
 
 import os
+import time
 
 from .lean import signal
 from .posix import system
@@ -41,12 +45,27 @@ _PASSED_ON = (
 # What the keys of a terminal, and its window, send to the whole group: gaffer has got it as well.
 _FROM_KEYS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
 _FROM_KERNEL = 0x80  # si_code SI_KERNEL
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+# Seconds since the wish to stop before, from which on the next one counts: one keypress or one `kill`
+# of a group is one wish, and after the second, which kills all, gaffer gets the time to end.
+_PAUSES = (0.0, 0.2, 2.0)
+
+_OUTER_ENDED = signal.SIGUSR1  # the guard's signal for that
+_HEARING = 5.0  # seconds in which gaffer has to hear that the outer one is gone
+_DYING = 5.0  # seconds in which what was killed has to end
+_MOST_TOLD = 100  # pids of what can't be killed
 
 
 class Guarded:
-    """What gaffer proper knows of the two others. `fds` become readable when either is gone."""
+    """What gaffer proper knows of the two others.
 
-    def __init__(self, outer: int, guard: int) -> None:
+    `fds` become readable when either is gone. Who has heard it, or ends, closes them: the guard
+    would take gaffer for hanging. `pid` is that of the outer one: what a shell, a service manager
+    and a pid file know.
+    """
+
+    def __init__(self, pid: int, outer: int, guard: int) -> None:
+        self.pid = pid
         self.fds = (outer, guard)
         self._guard = guard
 
@@ -68,9 +87,10 @@ def enter() -> Guarded | None:
         watched.append(signal.SIGINT)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take our children's statuses
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [*watched, signal.SIGCHLD])
+    outer = os.getpid()
     outer_reader, outer_writer = os.pipe()  # its end: the outer process is gone
     guard_reader, guard_writer = os.pipe()  # a byte: the guard is ready; its end: it is gone
-    status_reader, status_writer = os.pipe()  # how gaffer ended, and which process it is
+    status_reader, status_writer = os.pipe()  # which process gaffer is; how it ended, who is left
     try:
         guard = os.fork()
     except OSError:
@@ -90,10 +110,10 @@ def enter() -> Guarded | None:
         os._exit(1)
     if gaffer:
         _close(outer_reader, guard_reader)
-        _guard(gaffer, guard_writer, status_writer)
+        _guard(gaffer, outer, guard_writer, status_writer)
     _close(guard_writer, status_writer)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return Guarded(outer_reader, guard_reader)
+    return Guarded(outer, outer_reader, guard_reader)
 
 
 def _close(*fds: int) -> None:
@@ -113,6 +133,7 @@ def _pass_signals_on(guard: int, status_reader: int, watched: Iterable[int]) -> 
         _end_as(b"")
     target = _Target(int.from_bytes(gaffer, "little"))
     modes = _terminal_modes()
+    wishes = _Wishes()
     wanted = {*watched, signal.SIGCHLD}
     while True:
         found = signal.sigwaitinfo(wanted)
@@ -122,10 +143,50 @@ def _pass_signals_on(guard: int, status_reader: int, watched: Iterable[int]) -> 
                 status = os.read(status_reader, 4)
                 if os.WIFSIGNALED(int.from_bytes(status, "little")):
                     _restore(modes)  # it may have had no time to
+                    if wishes.are_urgent:
+                        _say("it didn't end, and was killed")
+                if left := _numbers(os.read(status_reader, 4096)):
+                    _say(f"left running, and can't be killed: {', '.join(map(str, left))}")
                 _end_as(status)
             continue
+        if found.si_signo in _STOPS:
+            wishes.add(found.si_signo, time.monotonic())
+            if wishes.are_urgent:
+                target.send(signal.SIGKILL)
+                continue
         if found.si_code != _FROM_KERNEL or found.si_signo not in _FROM_KEYS:
             target.send(found.si_signo)
+
+
+class _Wishes:
+    """Counts how often gaffer was told to stop. With the third it is taken for hanging."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._last = 0.0
+
+    @property
+    def are_urgent(self) -> bool:
+        return self._count == len(_PAUSES)
+
+    def add(self, signum: int, now: float) -> None:
+        """Count this one if gaffer does: for it a SIGHUP is never the second."""
+        if self.are_urgent or now - self._last < _PAUSES[self._count]:
+            return
+        self._last = now
+        if self._count == 0 or signum != signal.SIGHUP:
+            self._count += 1
+
+
+def _say(text: str) -> None:
+    try:
+        os.write(2, f"gaffer: {text}\n".encode())
+    except OSError:
+        pass  # nobody reads it
+
+
+def _numbers(data: bytes) -> list[int]:
+    return [int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)]
 
 
 def _terminal_modes() -> list[Any] | None:
@@ -146,8 +207,19 @@ def _restore(modes: list[Any] | None) -> None:
     try:
         if os.tcgetpgrp(0) == os.getpgrp():
             termios.tcsetattr(0, termios.TCSANOW, modes)
+            if os.environ.get("TERM") != "dumb":
+                _write_to_terminal(b"\x1b[?2004l")  # pastes are no longer marked
     except (OSError, termios.error):
         pass  # it has hung up
+
+
+def _write_to_terminal(sequence: bytes) -> None:
+    flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(os.ttyname(0), flags)
+    try:
+        os.write(fd, sequence)
+    finally:
+        os.close(fd)
 
 
 def _reap() -> list[int]:
@@ -203,9 +275,8 @@ def end_by(signum: int) -> NoReturn:
 # ---- the guard
 
 
-def _guard(gaffer: int, ready: int, status_writer: int) -> NoReturn:
+def _guard(gaffer: int, outer: int, ready: int, status_writer: int) -> NoReturn:
     """Reap until gaffer proper has ended, then kill what is left, then say how it ended."""
-    outer = os.getppid()
     try:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -213,17 +284,22 @@ def _guard(gaffer: int, ready: int, status_writer: int) -> NoReturn:
         os.write(status_writer, gaffer.to_bytes(4, "little"))
         try:
             system.become_subreaper()
-        except OSError:
+            system.hear_of_parents_end(_OUTER_ENDED)
+        except (OSError, ImportError):
             pass  # a sandbox forbids it: what gaffer starts is then init's when gaffer is killed
         os.write(ready, b"!")
         from .posix.cgroup import enclose  # after that: nobody waits for it
 
         cgroup = enclose(gaffer)
-        status = _wait_for(gaffer, outer)
-        if cgroup is not None:
-            cgroup.kill()
-        sweep()
-        os.write(status_writer, status.to_bytes(4, "little"))
+        status = _wait_for(gaffer, outer, ready)
+        left: list[int] = []
+        try:
+            if cgroup is not None:
+                cgroup.kill()
+            left = sweep()
+        finally:
+            told = (status, *left[:_MOST_TOLD])
+            os.write(status_writer, b"".join(number.to_bytes(4, "little") for number in told))
         if cgroup is not None:
             cgroup.remove()
     finally:
@@ -232,9 +308,12 @@ def _guard(gaffer: int, ready: int, status_writer: int) -> NoReturn:
 
 def _let_go_of_files(keep: tuple[int, int]) -> None:
     """Close what is gaffer's: whoever reads its output waits until nobody can write to it."""
-    null = os.open(os.devnull, os.O_RDWR)
+    # In the place of the first three comes what has nothing to read and can't be written to: /dev may
+    # be empty.
+    nothing, writer = os.pipe()
+    os.close(writer)
     for fd in (0, 1, 2):
-        os.dup2(null, fd)
+        os.dup2(nothing, fd)
     low, high = sorted(keep)
     limit = os.sysconf("SC_OPEN_MAX")
     os.closerange(3, low)
@@ -243,32 +322,58 @@ def _let_go_of_files(keep: tuple[int, int]) -> None:
     os.chdir("/")
 
 
-def _wait_for(gaffer: int, outer: int) -> int:
+def _wait_for(gaffer: int, outer: int, ready: int) -> int:
     """Gaffer's wait status, when it has ended. When it is halted, so is the outer process."""
+    is_alone = False
     while True:
-        pid, status = os.waitpid(-1, os.WUNTRACED)
-        if pid != gaffer:
-            continue
-        if not os.WIFSTOPPED(status):
-            return status
-        # Now, and not before: whoever then continues the outer one continues gaffer, too. The
-        # shell waits for the outer one to halt.
-        if os.getppid() == outer:
-            os.kill(outer, signal.SIGSTOP)
+        while (changed := os.waitpid(-1, os.WUNTRACED | os.WNOHANG))[0]:
+            pid, status = changed
+            if pid != gaffer:
+                continue
+            if not os.WIFSTOPPED(status):
+                return status
+            # Now, and not before: whoever then continues the outer one continues gaffer, too. The
+            # shell waits for the outer one to halt.
+            if os.getppid() == outer:
+                os.kill(outer, signal.SIGSTOP)
+        if not is_alone and os.getppid() != outer:
+            is_alone = True
+            if not _is_heard(ready):
+                os.kill(gaffer, signal.SIGKILL)
+        signal.sigwaitinfo((signal.SIGCHLD, _OUTER_ENDED))
 
 
-def sweep() -> None:
-    """Kill and reap until we have no child left. Only for a process whose children all may die.
+def _is_heard(ready: int) -> bool:
+    """Whether gaffer hears that the outer one is gone: it closes its end of this pipe then."""
+    import select
 
-    The children of a killed one become ours, and their turn comes.
+    poll = select.poll()
+    poll.register(ready, 0)  # that nobody can read it any more is told in any case
+    return bool(poll.poll(_HEARING * 1000))
+
+
+def sweep() -> list[int]:
+    """Kill and reap until we have no child left; those that are left and can't be killed.
+
+    Only for a process that has SIGCHLD blocked, and whose children all may die. The children of a
+    killed one become ours, and their turn comes.
     """
-    me = os.getpid()
     while True:
-        for pid in system.children_of(me):
-            os.kill(pid, signal.SIGKILL)  # not reaped by us yet: the number is nobody else's
         try:
-            os.waitpid(-1, 0)
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
-            return
+            return []
+        left = system.own_children()
+        doomed = [pid for pid in left if _kill(pid)]
+        if not doomed or signal.sigtimedwait((signal.SIGCHLD,), _DYING) is None:
+            return left
+
+
+def _kill(pid: int) -> bool:
+    """Kill a child that isn't reaped: its number is nobody else's. False if it isn't ours to kill."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except PermissionError:
+        return False
+    return True

@@ -47,15 +47,17 @@ class Lifecycle:
         self._lock = lock
         self._supervisor = supervisor
         self._on_end = on_end
-        self._has_ended = False
+        self.has_ended = False
         self._requests: deque[tuple[str, ManagerCallback | None]] = deque()
         self._restart_callbacks: list[ManagerCallback] = []
         self._stop_callbacks: list[ManagerCallback] = []
 
     def start(self, apps: Sequence[App]) -> None:
-        """Start `apps`. Raises RuntimeError after a stop."""
+        """Start `apps`. Raises RuntimeError the second time, and after a stop."""
         if self.stopping:
             raise RuntimeError("a manager that was stopped can't be started again")
+        if self.started:
+            raise RuntimeError("the manager has been started already, with its apps")
         self.apps = list(apps)
         for app in self.apps:
             app.start(self._manager.loop, self._manager)
@@ -64,17 +66,19 @@ class Lifecycle:
     # ---- requests, from any thread
 
     def stop(self, callback: ManagerCallback | None) -> None:
+        self._request("stop", callback)
+
+    def restart(self, callback: ManagerCallback | None) -> None:
+        self._request("restart", callback)
+
+    def _request(self, request: str, callback: ManagerCallback | None) -> None:
         with self._lock:
-            if not self._has_ended:
-                self._requests.append(("stop", callback))
+            if not self.has_ended:
+                self._requests.append((request, callback))
                 self.wakeup()
                 return
         if callback is not None:
             self._call_back(callback)  # the loop is gone
-
-    def restart(self, callback: ManagerCallback | None) -> None:
-        self._requests.append(("restart", callback))
-        self.wakeup()
 
     def wakeup(self) -> None:
         """Have the loop look at the requests."""
@@ -106,7 +110,7 @@ class Lifecycle:
         for callback in self._stop_callbacks:
             self._call_back(callback)
         with self._lock:
-            self._has_ended = True
+            self.has_ended = True
         while self._requests:  # asked for while the callbacks ran
             _request, asked = self._requests.popleft()
             if asked is not None:

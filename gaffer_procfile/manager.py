@@ -44,10 +44,12 @@ class Manager:
     `name`: `create`, `start`, `update`, `delete`, `stop` and `flap` of a template, `spawn`, `reap`,
     `stop_pid` and `exit` of a process, with its `pid` (the manager's id), `os_pid` and `instance`.
     Each is also published as `proc.<name>.<event>`. An exit has `exit_status` and `term_signal`
-    (0 where it wasn't one), a `reason` where the command couldn't be executed, `by_itself` (False
-    where it was told to stop), and `then`: the state that follows (see `slots`; `pending` and
-    `backing-off` are a restart, the latter after `delay` seconds). `kill` tells of SIGKILL after the
-    stop timeout, `give_up` of the end of restarts. Apps add events of their own (see `report`).
+    (0 where it wasn't one), a `reason` where it couldn't be executed or nobody knows its status,
+    `by_itself` (False where it was told to stop), and `then`: the state that follows (see `slots`;
+    `pending` and `backing-off`, after `delay` seconds, are a restart). Where others of its tree go on,
+    it has `left_behind` (True), and `gone` follows, once they are told to stop and the last has ended.
+    `kill` tells of SIGKILL after the stop timeout, `give_up` of the end of restarts. Apps add events
+    of their own (see `report`).
     """
 
     def __init__(self, loop: Any = None) -> None:
@@ -82,14 +84,11 @@ class Manager:
         return self._lifecycle.stopping
 
     def start(self, apps: Sequence[App] = ()) -> None:
-        """Start the manager and then `apps`, each by `app.start(loop, manager)`.
-
-        Raises RuntimeError if the manager was stopped.
-        """
+        """Start `apps`, each by `app.start(loop, manager)`. Raises RuntimeError the second time."""
         self._lifecycle.start(apps)
 
     def run(self) -> None:
-        """Run the loop. Raises RuntimeError if the manager hasn't been started."""
+        """Run the loop. Raises RuntimeError if the manager hasn't been started, or the loop runs."""
         if not self.started:
             raise RuntimeError("the manager hasn't been started")
         self._loop.run()
@@ -211,13 +210,15 @@ class Manager:
         """Add a template, and start it unless `start` is False.
 
         `<group>:<name>` puts it into a group. The settings are those of `ProcessState`. Raises KeyError
-        if the name is taken, TypeError and ValueError for settings that can't be; a command that
-        can't be executed raises nothing, its `exit` tells.
+        if the name is taken, TypeError and ValueError for settings that can't be, RuntimeError after
+        the manager's end; a command that can't be executed raises nothing, its `exit` tells.
         """
         group, colon, _ = name.partition(":")
         if colon:
             settings["group"] = group
         with self._lock:
+            if self._lifecycle.has_ended:
+                raise RuntimeError(f"the manager has stopped: {name!r} can't be added any more")
             if name in self.processes:
                 raise KeyError(f"a process named {name!r} is already managed")
             state = ProcessState(name, cmd, **settings)

@@ -9,9 +9,9 @@ from .lean import Lock, signal
 from .loop import adapt
 from .posix import system
 from .posix.exits import ChildWatch, enlist
-from .posix.spawn import CannotSpawn, Credentials, command_line, describe_failure, spawn, split_args
+from .posix.spawn import CannotSpawn, Credentials, command_line, split_args, start
 from .posix.stats import StatsMonitor
-from .posix.tree import MARK, Told, Tree, TreeWatch, send
+from .posix.tree import MARK, Told, Tree, TreeWatch
 from .process_io import STDIN, ProcessIO, Stream
 
 TYPE_CHECKING = False
@@ -50,8 +50,9 @@ class Process:
     terminal of stdin, stdout and stderr, which controls the process's session, as an interactive
     program wants it; its output has the first label.
 
-    `stop` sends `stop_signal` to all that the process has started, too. Without `stop_tree` the process
-    has it first and alone, for it may end its workers itself; what it leaves behind gets it then.
+    `stop` sends `stop_signal` to all that the process has started, too. Without one that is SIGTERM, and
+    for a `tty` SIGHUP and SIGCONT as well, as of a terminal that is closed. Without `stop_tree` the
+    process has it first and alone, as it may end its workers itself; what it leaves behind gets it then.
 
     `on_exit_cb(process, exit_status, term_signal)` is called when the process itself has ended, and
     `on_gone_cb(process)` when nothing of its tree is left too, after an exit that left nobody behind or
@@ -84,7 +85,7 @@ class Process:
         *,
         on_gone_cb: Callback | None = None,
         on_closed_cb: Callback | None = None,
-        stop_signal: int = signal.SIGTERM,
+        stop_signal: int | None = None,
         stop_tree: bool = True,
         instance: int = 1,
         pty: bool | Size = False,
@@ -95,6 +96,8 @@ class Process:
         self.group = group
         self.cmd = cmd
         self.args = split_args(args)
+        if not shell:
+            split_args(cmd)
         self._env: Mapping[str, str] = env or {}
         self.cwd = cwd
         self.detach = detach
@@ -105,13 +108,17 @@ class Process:
         self.exit_status: int | None = None
         self.term_signal: int | None = None
         self.reason: str | None = None
-        """Why the command could not be executed; None if it could."""
+        """Why the command could not be executed, or its status isn't known; else None."""
         self.stopping = False
+        self.left_behind = False
+        """Whether it has ended and others of its tree were there still."""
         self.gone = False
         self.closed = False
         self._custom_channels = list(custom_channels)
         self._credentials = None if uid is None and gid is None else Credentials(uid, gid)
-        self._stop_signal = stop_signal
+        self._stop_signal = signal.SIGTERM if stop_signal is None else stop_signal
+        # An interactive shell ignores SIGTERM, and ends as its terminal does.
+        self._hangs_up = bool(tty) and stop_signal is None
         self._stop_tree = stop_tree
         self._on_exit = on_exit_cb
         self._on_gone = on_gone_cb
@@ -189,35 +196,26 @@ class Process:
             raise RuntimeError(f"{self!r} was started before")
         # Needed this once; a thousand processes with a thousand variables each are a lot of memory.
         env, self._env = {**self._env, MARK: self._mark}, {}
-        words = command_line(self.cmd, self.args, env, self.shell)
         try:
-            plumbing = self._io.open()
-        except OSError as error:
-            self._loop.call_soon_threadsafe(self._handle_failure, describe_failure(error))
-            return
-        try:
-            self._child = spawn(
-                words,
+            self._child, plumbing = start(
+                lambda: command_line(self.cmd, self.args, env, self.shell),
                 env,
+                self._io.open,
                 cwd=self.cwd,
                 credentials=self._credentials,
-                stdio=plumbing.stdio,
-                extra_fds=[*plumbing.extra, *self._custom_channels],
+                channels=self._custom_channels,
                 controls_terminal=self._io.is_one_terminal,
             )
         except CannotSpawn as error:
-            plumbing.close_ours()
             self._loop.call_soon_threadsafe(self._handle_failure, error)
-        else:
-            self.pid = self._child.pid
-            self._end_fd = enlist(self._loop, self.pid)
-            self._tree = Tree(self.pid, self._mark)
-            self._stats.os_pid = self.pid
-            if on_spawned is not None:
-                on_spawned()
-            self._loop.call_soon_threadsafe(self._watch, plumbing)
-        finally:
-            plumbing.close_theirs()
+            return
+        self.pid = self._child.pid
+        self._end_fd = enlist(self._loop, self.pid)
+        self._tree = Tree(self.pid, self._mark)
+        self._stats.os_pid = self.pid
+        if on_spawned is not None:
+            on_spawned()
+        self._loop.call_soon_threadsafe(self._watch, plumbing)
 
     def _handle_failure(self, error: CannotSpawn) -> None:
         self.reason = error.reason
@@ -258,6 +256,7 @@ class Process:
             # What is detached may leave others behind, unless it was told to stop.
             self._tree_is_left = is_left and (self.stopping or not self.detach)
             self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)
+            self.reason = self._child.reason
         self._io.drain()  # what it wrote before it ended is told before its end is
         self._handle_exit(self.exit_status, self.term_signal)
         return True
@@ -266,6 +265,7 @@ class Process:
         self.exit_status, self.term_signal = exit_status, term_signal
         self._stats.stop()
         self._io.close_inputs()
+        self.left_behind = self._tree_is_left
         if self._on_exit is not None:
             self._on_exit(self, exit_status, term_signal)
         if not self._tree_is_left:
@@ -329,6 +329,9 @@ class Process:
             self._signal_tree(self._stop_signal, self._told)
         else:
             self.kill(self._stop_signal)
+        if self._hangs_up:
+            for signum in (signal.SIGHUP, signal.SIGCONT):
+                self.kill(signum, tree=self._stop_tree)
         if self._tree_is_left:
             self._loop.call_soon_threadsafe(self._watch_tree)
 
@@ -346,21 +349,7 @@ class Process:
         with self._signal_lock:
             if self.pid is None or self._tree is None or self.gone:
                 return
-            # Those outside of its group first: they are found by way of the others.
-            rows = self._tree.look(leader_is_there=self.active)
-            for row in rows:
-                if not self.active or row.group != self.pid:
-                    send(row, signum)
-            # Not reaped, its number is nobody else's. Else each is known by pid and time of start,
-            # where that can be seen.
-            if self.active or not system.has_process_table():
-                try:
-                    os.killpg(self.pid, signum)
-                except ProcessLookupError:
-                    pass  # it ended just now, and its exit is on the way
-            if told is not None:
-                told.members.update(row.member for row in rows)
-                told.group = self.pid if self.active else None
+            self._tree.send(signum, leader_is_there=self.active, told=told)
 
     # ---- output
 

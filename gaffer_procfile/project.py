@@ -301,12 +301,15 @@ def check(options: Options) -> list[GafferError]:
 
 
 def _unavailable(service: Service) -> Iterable[GafferError]:
-    """The entries whose program isn't there."""
+    """The entries whose program, or whose directory, isn't there."""
     from . import commands  # only `check` asks
 
     path = service.location.environment.get("PATH")
     for entry in service.entries:
         directory = os.path.join(service.location.directory, entry.settings.cwd or "")
+        if not os.path.isdir(directory):
+            yield _no_directory(service, entry, directory)
+            continue
         reason = commands.unavailable(
             entry.command, directory, path.value if path is not None else None
         )
@@ -314,3 +317,15 @@ def _unavailable(service: Service) -> Iterable[GafferError]:
             yield ProcfileError(
                 f"{entry.name}: {reason}", file=entry.file, line=entry.line, severity="warning"
             )
+
+
+def _no_directory(service: Service, entry: Entry, directory: str) -> GafferError:
+    """A warning: it may be made until the process is started."""
+    what = "is not a directory" if os.path.exists(directory) else "doesn't exist"
+    message = f"{entry.name}: cwd {entry.settings.cwd} {what}"
+    config = service.location.config or service.location.request.above
+    if config is None:
+        return ProcfileError(message, file=entry.file, line=entry.line, severity="warning")
+    problem = config.problem(("processes", entry.name, "cwd"), message)
+    problem.severity = "warning"
+    return problem

@@ -47,6 +47,48 @@ class BackOff:
         self.window = window
 
 
+class FlappingInfo:
+    """When a process exits too often: `attempts` exits within `window` seconds.
+
+    Then it is stopped, and tried again after `retry_in` seconds, `max_retry` times at the most.
+    """
+
+    def __init__(
+        self, attempts: int = 2, window: float = 1.0, retry_in: float = 7.0, max_retry: int = 5
+    ) -> None:
+        self.attempts = attempts
+        self.window = window
+        self.retry_in = retry_in
+        self.max_retry = max_retry
+
+    def __repr__(self) -> str:
+        return (
+            f"FlappingInfo(attempts={self.attempts}, window={self.window}, "
+            f"retry_in={self.retry_in}, max_retry={self.max_retry})"
+        )
+
+
+class ExitHistory:
+    """The recent exits of one template, held against a FlappingInfo."""
+
+    def __init__(self, flapping: FlappingInfo) -> None:
+        self._flapping = flapping
+        self._exits: deque[float] = deque(maxlen=flapping.attempts)
+        self._retries = 0
+
+    def add(self, now: float) -> tuple[bool, bool]:
+        """Count an exit at `now` (seconds). Whether all is well, and if not, whether to try again."""
+        window = self._flapping.window
+        if self._exits and now - self._exits[-1] > window:
+            self._retries = 0  # it ran for a while: what was before is forgiven
+        self._exits.append(now)
+        if len(self._exits) < self._flapping.attempts or now - self._exits[0] > window:
+            return True, True
+        self._exits.clear()
+        self._retries += 1
+        return False, self._retries <= self._flapping.max_retry
+
+
 class RestartHistory:
     """The restarts of one slot, held against a BackOff. `random()` gives a number from 0 to 1."""
 

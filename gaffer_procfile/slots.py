@@ -70,6 +70,7 @@ class Slot:
         "process",
         "started_at",
         "state",
+        "stop_timeout",
         "then",
         "timer",
     )
@@ -82,6 +83,7 @@ class Slot:
         self.end: tuple[int | None, int | None, str | None] = (None, None, None)
         self.started_at = 0.0
         self.delay = 0.0  # seconds of BACKING_OFF
+        self.stop_timeout = 0.0  # seconds from the stop signal to SIGKILL, of `process`
         self.timer: Cancellable | None = None  # of BACKING_OFF
         self.history = history
 

@@ -6,9 +6,9 @@ import os
 
 from .lean import deque, signal
 from .loop import adapt
-from .posix.spawn import Credentials, split_args
 from .process import Process
-from .restart import POLICIES, BackOff, RestartHistory
+from .restart import BackOff, ExitHistory, FlappingInfo, RestartHistory
+from .settings import check
 from .slots import Slot
 
 TYPE_CHECKING = False
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .events import Listener
     from .loop import Cancellable
     from .process import Callback, ExitCallback
+
+__all__ = ["ExitHistory", "FlappingInfo", "ProcessState", "ProcessTracker"]
 
 GRACEFUL_TIMEOUT = 30.0  # seconds between the stop signal and SIGKILL
 
@@ -38,65 +40,6 @@ _PROCESS_SETTINGS = (
     "stop_signal",
     "stop_tree",
 )
-_SETTINGS = frozenset(
-    (
-        *_PROCESS_SETTINGS,
-        "back_off",
-        "depends_on",
-        "env",
-        "flapping",
-        "graceful_timeout",
-        "group",
-        "instance_env",
-        "numprocesses",
-        "os_env",
-        "port",
-        "restart",
-        "stop_timeout",
-    )
-)
-
-
-class FlappingInfo:
-    """When a process exits too often: `attempts` exits within `window` seconds.
-
-    Then it is stopped, and tried again after `retry_in` seconds, `max_retry` times at the most.
-    """
-
-    def __init__(
-        self, attempts: int = 2, window: float = 1.0, retry_in: float = 7.0, max_retry: int = 5
-    ) -> None:
-        self.attempts = attempts
-        self.window = window
-        self.retry_in = retry_in
-        self.max_retry = max_retry
-
-    def __repr__(self) -> str:
-        return (
-            f"FlappingInfo(attempts={self.attempts}, window={self.window}, "
-            f"retry_in={self.retry_in}, max_retry={self.max_retry})"
-        )
-
-
-class ExitHistory:
-    """The recent exits of one template, held against a FlappingInfo."""
-
-    def __init__(self, flapping: FlappingInfo) -> None:
-        self._flapping = flapping
-        self._exits: deque[float] = deque(maxlen=flapping.attempts)
-        self._retries = 0
-
-    def add(self, now: float) -> tuple[bool, bool]:
-        """Count an exit at `now` (seconds). Whether all is well, and if not, whether to try again."""
-        window = self._flapping.window
-        if self._exits and now - self._exits[-1] > window:
-            self._retries = 0  # it ran for a while: what was before is forgiven
-        self._exits.append(now)
-        if len(self._exits) < self._flapping.attempts or now - self._exits[0] > window:
-            return True, True
-        self._exits.clear()
-        self._retries += 1
-        return False, self._retries <= self._flapping.max_retry
 
 
 class ProcessState:
@@ -116,7 +59,8 @@ class ProcessState:
     - `restart`: `always` (the default), `on-failure` or `never`; `back_off` (a BackOff): how long to
       wait before a restart, without it not at all.
 
-    A setting that doesn't exist raises TypeError, a value that can't be ValueError.
+    None stands for the default. A setting that doesn't exist, or is of another type, raises TypeError,
+    a value that can't be ValueError (see `settings`).
     """
 
     def __init__(self, name: str, cmd: str, **settings: Any) -> None:
@@ -132,15 +76,16 @@ class ProcessState:
 
     def setup(self, cmd: str, **settings: Any) -> None:
         """Take a new command and new settings; processes that run keep the old ones."""
-        _check(cmd, settings)
+        check(cmd, settings)
         self.cmd = cmd
+        settings = {name: value for name, value in settings.items() if value is not None}
         self.settings = settings
         self.numprocesses: int = settings.get("numprocesses", 1)
         self.restart: str = settings.get("restart", "always")
         self.group: str | None = settings.get("group")
         self.flapping: FlappingInfo | None = settings.get("flapping")
         self.back_off: BackOff | None = settings.get("back_off")
-        self.depends_on: tuple[str, ...] = tuple(settings.get("depends_on") or ())
+        self.depends_on: tuple[str, ...] = tuple(settings.get("depends_on", ()))
         self.forgive()
         self.detach: bool = settings.get("detach", False)
         self.graceful_timeout: float = _stop_timeout(settings)
@@ -200,11 +145,11 @@ class ProcessState:
     def environment(self, instance: int) -> dict[str, str]:
         """The environment of the process in the slot `instance`."""
         env: dict[str, str] = dict(os.environ) if self.settings.get("os_env") else {}
-        env.update(self.settings.get("env") or {})
+        env.update(self.settings.get("env", {}))
         port: int | None = self.settings.get("port")
         if port is not None:
             env["PORT"] = str(port + instance - 1)
-        per_instance: Mapping[str, str] = self.settings.get("instance_env") or {}
+        per_instance: Mapping[str, str] = self.settings.get("instance_env", {})
         for name, value in per_instance.items():
             env[name] = value.replace("{instance}", str(instance))
         return env
@@ -271,35 +216,11 @@ class ProcessState:
                 process.unmonitor(listener)
 
 
-def _check(cmd: str, settings: Mapping[str, Any]) -> None:
-    """Raise TypeError for a setting that doesn't exist, ValueError for a value that can't be."""
-    unknown = sorted(set(settings) - _SETTINGS)
-    if unknown:
-        raise TypeError(f"unknown setting of a process: {', '.join(unknown)}")
-    numprocesses = settings.get("numprocesses", 1)
-    if not isinstance(numprocesses, int) or numprocesses < 0:
-        raise ValueError(f"numprocesses is a number of processes, not {numprocesses!r}")
-    restart = settings.get("restart", "always")
-    if restart not in POLICIES:
-        raise ValueError(f"restart is one of {', '.join(POLICIES)}, not {restart!r}")
-    stop_signal = settings.get("stop_signal", signal.SIGTERM)
-    if stop_signal not in signal.valid_signals():
-        raise ValueError(f"stop_signal is the number of a signal, not {stop_signal!r}")
-    timeout = _stop_timeout(settings)
-    if not isinstance(timeout, (int, float)) or timeout < 0:
-        raise ValueError(f"a timeout is a number of seconds, not {timeout!r}")
-    if len(settings.get("redirect_output") or ()) > 2:
-        raise ValueError("redirect_output labels stdout and stderr: two labels at the most")
-    # The rest is refused by whoever reads it.
-    Credentials(settings.get("uid"), settings.get("gid"))
-    split_args(settings.get("args"))
-    if not settings.get("shell"):
-        split_args(cmd)
-
-
 def _stop_timeout(settings: Mapping[str, Any]) -> float:
-    timeout: float | None = settings.get("stop_timeout", settings.get("graceful_timeout"))
-    return GRACEFUL_TIMEOUT if timeout is None else timeout
+    timeout: float = settings.get(
+        "stop_timeout", settings.get("graceful_timeout", GRACEFUL_TIMEOUT)
+    )
+    return timeout
 
 
 class ProcessTracker:

@@ -11,16 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import RLock
-    from typing import Any, Protocol
+    from typing import Any
 
     from .loop import Loop
     from .process import Process
     from .slots import Slot
     from .state import ProcessState
-
-    class Publish(Protocol):
-        def __call__(self, evtype: str, name: str, **details: Any) -> None: ...
-
 
 UNSTARTABLE_DELAY = 1.0  # seconds
 AT_ONCE = 4  # of one template, in one turn of the loop: hundreds would hold up everything else
@@ -38,7 +34,7 @@ class Supervisor:
         self,
         loop: Loop,
         lock: RLock,
-        publish: Publish,
+        publish: Callable[..., object],
         on_gone: Callable[[], object],
         next_id: Callable[[], int],
     ) -> None:
@@ -213,8 +209,6 @@ class Supervisor:
                 self.manage(state)
 
     def _spawn(self, state: ProcessState, slot: Slot) -> None:
-        slot.move(slots.STARTING)
-        slot.started_at = self._loop.time()
         process = state.make_process(
             self._loop,
             self._next_id(),
@@ -223,6 +217,9 @@ class Supervisor:
             on_gone=lambda process: self._handle_gone(state, slot),
             on_closed=self._handle_closed,
         )
+        slot.move(slots.STARTING)
+        slot.started_at = self._loop.time()
+        slot.stop_timeout = state.graceful_timeout  # an update is for those that come later
         slot.process = process
         self.unclosed[process.id] = process
 
@@ -248,11 +245,11 @@ class Supervisor:
                 self.publish_of(process, event)
             else:
                 slot.move(slots.STOPPING)  # it couldn't be started, or has left others behind
-            self._stop(state, process)
+            self._stop(slot, process)
 
-    def _stop(self, state: ProcessState, process: Process) -> None:
+    def _stop(self, slot: Slot, process: Process) -> None:
         process.stop()
-        self._tracker.check(process, state.graceful_timeout)
+        self._tracker.check(process, slot.stop_timeout)
 
     def _go_on(self, state: ProcessState, slot: Slot, to: str) -> None:
         """Go on from a state in which nothing is waited for but perhaps time."""
@@ -288,20 +285,18 @@ class Supervisor:
 
     # ---- what the processes tell, in the loop's thread
 
-    def _handle_exit(
-        self, state: ProcessState, slot: Slot, exit_status: int, term_signal: int
-    ) -> None:
+    def _handle_exit(self, state: ProcessState, slot: Slot, status: int, signum: int) -> None:
         with self._lock:
             process = slot.process
             assert process is not None
-            slot.end = (exit_status, term_signal, process.reason)
+            slot.end = (status, signum, process.reason)
             self._forget(state, process)
             by_itself = slot.state in (slots.STARTING, slots.RUNNING)
             flaps = False
             if not by_itself:
                 slot.move(slots.STOPPING, "exit")
-            elif process.detach or not is_restarted(state.restart, exit_status, term_signal):
-                failed = exit_status != 0 or term_signal != 0
+            elif process.detach or not is_restarted(state.restart, status, signum):
+                failed = status != 0 or signum != 0
                 slot.move(slots.FAILED if failed else slots.EXITED, "exit")
             else:
                 flaps = self._restart_or_give_up(state, slot)
@@ -309,11 +304,13 @@ class Supervisor:
             then = slot.then if slot.state == slots.STOPPING else slot.state
             if then == slots.BACKING_OFF:
                 details["delay"] = slot.delay
+            if process.left_behind:
+                details["left_behind"] = True
             self.publish_of(
                 process,
                 "exit",
-                exit_status=exit_status,
-                term_signal=term_signal,
+                exit_status=status,
+                term_signal=signum,
                 by_itself=by_itself,
                 then=slots.STOPPED if flaps else then,
                 **details,
@@ -321,7 +318,7 @@ class Supervisor:
             if slot.state == slots.GAVE_UP:
                 self.publish_of(process, "give_up")
             elif by_itself and slot.state == slots.STOPPING:
-                self._stop(state, process)  # the next one has to wait for what it has left behind
+                self._stop(slot, process)  # the next one has to wait for what it has left behind
             if flaps:
                 self._handle_flapping(state)
 
@@ -336,7 +333,7 @@ class Supervisor:
                 return False
             slot.delay = delay
             slot.then = slots.BACKING_OFF
-        elif slot.process is not None and slot.process.reason is not None:
+        elif slot.process is not None and slot.process.pid is None:
             # Nothing has run: it would fail again, as fast as we can try.
             slot.delay = UNSTARTABLE_DELAY
             slot.then = slots.BACKING_OFF
@@ -359,6 +356,8 @@ class Supervisor:
         with self._lock:
             process, slot.process = slot.process, None
             assert process is not None
+            if process.left_behind:
+                self.publish_of(process, "gone")  # before an end of all can be told
             self._tracker.uncheck(process)
             if slot.state == slots.STOPPING:
                 self._go_on(state, slot, slot.then)

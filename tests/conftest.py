@@ -312,7 +312,7 @@ def zombies() -> list[int]:
 LOOPLESS = frozenset(
     f"test_{name}.py"
     for name in (
-        "ansi ci_kept ci_reports ci_workflow cli_views_of_runs commands config config_files "
+        "ansi cgroup ci_kept ci_reports ci_workflow cli_views_of_runs commands config config_files "
         "config_libyaml config_nodes config_schema environment formation http_docs http_log_ring "
         "json_lines lines log_directory names prefix procfile recipes redact restart screen "
         "services simulation slots tail watch_selection"

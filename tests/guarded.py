@@ -41,6 +41,7 @@ class Guarding:
 
     def __init__(self) -> None:
         self.started: list[subprocess.Popen[str]] = []
+        self.known: list[psutil.Process] = []
 
     def run(self, script: str, before: str = "", **settings: object) -> subprocess.Popen[str]:
         """Run `script` in the place of gaffer proper; `before` runs before there is a guard."""
@@ -57,14 +58,21 @@ class Guarding:
         return popen
 
     def three(self, script: str, before: str = "", **settings: object) -> Three:
-        return Three(self.run(script, before, **settings))
+        three = Three(self.run(script, before, **settings))
+        self.known += [three.guard, three.gaffer]
+        return three
 
     def close(self) -> None:
         for popen in self.started:
             if popen.poll() is None:
                 tree = psutil.Process(popen.pid).children(recursive=True)
-                for process in [psutil.Process(popen.pid), *tree]:
-                    process.kill()
+                self.known += [psutil.Process(popen.pid), *tree]
+        for process in self.known:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue  # as it should be
+        for popen in self.started:
             popen.communicate()
 
 

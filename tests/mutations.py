@@ -2,7 +2,7 @@
 
     python tests/mutations.py
 
-Works on a copy of the package. Prints a table; the exit status is 1 if a mistake goes unnoticed.
+Works on copies of the package. Prints a table; the exit status is 1 if a mistake goes unnoticed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ROOT / "tests"
 TIMEOUT = 60.0  # seconds for one run of a test
+AT_ONCE = 2  # runs
+DEADLINE = "3"  # seconds, in a test, for anything awaited: most mistakes show by that
 
 MANAGER = "test_manager_mistakes.py"
 GUARD = "test_guard.py"
@@ -194,7 +198,7 @@ MUTATIONS = [
                 "it sweeps once",
                 "test_what_is_below_what_is_killed_is_killed_too",
                 "            while os.waitpid(-1, os.WNOHANG)[0]:\n                pass\n",
-                "            return\n",
+                "            if os.waitpid(-1, os.WNOHANG)[0]:\n                return []\n",
             ),
             (
                 "an ignored SIGCHLD stays ignored",
@@ -222,6 +226,24 @@ MUTATIONS = [
                 ),
             ),
             (
+                "a gaffer that hangs is told to stop for ever",
+                "test_keys_end_a_gaffer_that_hangs",
+                "                target.send(signal.SIGKILL)\n                continue\n",
+                "                pass\n",
+            ),
+            (
+                "it doesn't hear that the outer one is gone",
+                "test_a_gaffer_that_does_not_hear_that_the_outer_one_is_gone_is_killed",
+                "            system.hear_of_parents_end(_OUTER_ENDED)\n",
+                "            pass\n",
+            ),
+            (
+                "it waits for what doesn't end when it is killed",
+                "test_what_does_not_end_when_killed_keeps_nobody_waiting",
+                "signal.sigtimedwait((signal.SIGCHLD,), _DYING) is None",
+                "not os.waitpid(-1, 0)",
+            ),
+            (
                 "a killed gaffer's terminal stays as it was",
                 "test_a_killed_gaffers_terminal_is_put_back",
                 "                    _restore(modes)",
@@ -237,9 +259,11 @@ def run_test(scratch: Path, file: str, test: str) -> subprocess.CompletedProcess
     env = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("PYTHONPATH", "PYTHONSAFEPATH")
+        # The copies for the mistakes have what was compiled for the one without any.
+        if name not in ("PYTHONPATH", "PYTHONSAFEPATH", "PYTHONDONTWRITEBYTECODE")
     }
-    env |= {"GAFFER_LOOP": "selectors", "GAFFER_TEST_DEADLINE": "2"}
+    env |= {"GAFFER_LOOP": "selectors", "GAFFER_TEST_DEADLINE": DEADLINE}
+    env |= {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # to import them takes longer than a test
     command = [
         sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
         f"tests/{file}", "-k", f"{test} and not asyncio",
@@ -268,33 +292,46 @@ def prepare(scratch: Path) -> Path:
     )
 
 
-def is_noticed(mutation: Mutation, scratch: Path) -> bool:
+def is_noticed(mutation: Mutation, unchanged: Path, scratch: Path) -> bool:
     """Whether the test fails with the mistake. Raises RuntimeError if it couldn't be run at all."""
-    mutation.apply(prepare(scratch))
+    shutil.copytree(unchanged, scratch)
+    mutation.apply(scratch / "gaffer_procfile")
     done = run_test(scratch, mutation.file, mutation.test)
     if done.returncode not in (0, 1):
         raise RuntimeError(f"{mutation.name}: pytest ended with {done.returncode}\n{done.stdout}")
     return done.returncode == 1
 
 
+def timed(function: Callable[[], bool]) -> tuple[bool, float]:
+    """What it returns, and the seconds that it takes."""
+    start = time.monotonic()
+    return function(), time.monotonic() - start
+
+
 def main() -> int:
     survivors = 0
-    with tempfile.TemporaryDirectory() as directory:
-        prepare(Path(directory, "unchanged"))
+    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(AT_ONCE) as pool:
+        unchanged = Path(directory, "unchanged")
+        prepare(unchanged)
         for file in (MANAGER, GUARD):
             tests = sorted({mutation.test for mutation in MUTATIONS if mutation.file == file})
-            unchanged = run_test(Path(directory, "unchanged"), file, f"({' or '.join(tests)})")
-            if unchanged.returncode != 0:
-                print(unchanged.stdout)
+            done = run_test(unchanged, file, f"({' or '.join(tests)})")
+            if done.returncode != 0:
+                print(done.stdout)
                 print("the tests fail without any mistake: nothing is shown")
                 return 1
         width = max(len(mutation.name) for mutation in MUTATIONS)
-        for number, mutation in enumerate(MUTATIONS):
-            start = time.monotonic()
-            noticed = is_noticed(mutation, Path(directory, str(number)))
+
+        def try_out(numbered: tuple[int, Mutation]) -> tuple[bool, float]:
+            number, mutation = numbered
+            scratch = Path(directory, str(number))
+            return timed(lambda: is_noticed(mutation, unchanged, scratch))
+
+        for mutation, (noticed, seconds) in zip(
+            MUTATIONS, pool.map(try_out, enumerate(MUTATIONS)), strict=True
+        ):
             survivors += not noticed
             verdict = "noticed" if noticed else "SURVIVES"
-            seconds = time.monotonic() - start
             print(
                 f"{mutation.name:<{width}}  {verdict:<8}  {seconds:4.1f} s  {mutation.test}",
                 flush=True,

@@ -13,6 +13,10 @@ ESCAPE = re.compile(
 )
 RENDITION = re.compile(rb"\x1b\[[0-9;:]*m")
 FIRST_COLUMN = re.compile(rb"\x1b\[[01]?G")
+CLEARINGS = (b"\x1bc", b"\x1b[2J", b"\x1b[3J", b"\x1b[H", b"\x1b[1;1H", b"\x1b[;H", b"\x1b[0;0f")
+PUSHES = re.compile(
+    rb"(?<=\n)(?:\r?\n){3,}(?=%s|\x1b\[[01]?(?:;[01]?)?[Hf])" % b"|".join(map(re.escape, CLEARINGS))
+)
 
 
 # ---- lines
@@ -41,8 +45,15 @@ def is_visible(line: bytes) -> bool:
 
 def lines(data: bytes) -> list[bytes]:
     """The lines without what was overwritten; of a last one something has to be seen."""
-    states = [last_state(line) for line in FIRST_COLUMN.sub(b"\r", data).split(b"\n")]
+    data = FIRST_COLUMN.sub(b"\r", data)
+    data = PUSHES.sub(b"", b"\n" + data)[1:]
+    states = [last_state(line) for line in data.split(b"\n")]
     return states if is_visible(states[-1]) else states[:-1]
+
+
+def has_push(data: bytes) -> bool:
+    """Whether empty lines are left out: how many of them depends on the reads."""
+    return PUSHES.search(b"\n" + FIRST_COLUMN.sub(b"\r", data)) is not None
 
 
 # ---- renditions: each character with the attributes with which a terminal would show it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from xml.etree import ElementTree
 
@@ -226,6 +227,24 @@ def test_the_report(project: MakeProject) -> None:
     [failed] = [case for case in suite.findall("testcase") if len(case)]
     assert failed.attrib["name"] == "worker.1"
     assert failed.findtext("failure") == "of worker\n"
+
+
+@pytest.mark.parametrize("files", [{}, {"art/target.xml": "old"}], ids=["dangling", "to a file"])
+def test_the_report_by_a_link(project: MakeProject, files: dict[str, str]) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n", **files})
+    made.path("l.xml").symlink_to("art/target.xml")
+    ci(made, "--junit", "l.xml", "true")
+    assert made.path("l.xml").is_symlink()
+    assert ElementTree.parse(made.path("art/target.xml")).getroot().tag == "testsuites"
+
+
+def test_the_report_where_the_output_goes(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    made.path("out").symlink_to("/dev/stderr")
+    with open(made.path("log"), "wb") as log:
+        ci(made, "--junit", "out", "true", stderr=log)
+    assert made.path("out").is_symlink() and os.path.exists("/dev/stderr")
+    assert ElementTree.parse(made.path("log")).getroot().tag == "testsuites"
 
 
 def test_a_script_is_told_of_by_its_beginning(project: MakeProject) -> None:

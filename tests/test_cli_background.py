@@ -8,6 +8,7 @@ import re
 import signal
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,6 +142,24 @@ def test_a_failure_that_ends_nothing_is_shown_too(
     assert "web.1" in made.run("ps").stdout
 
 
+@pytest.mark.parametrize("options", [(), ("--exit-policy", "all")])
+def test_who_can_not_be_started_is_not_waited_for(
+    project: MakeProject, down: list[Project], options: tuple[str, ...]
+) -> None:
+    config = (
+        "processes:\n"
+        "  migrate: {command: exit 3, once: true, watch: migrations}\n"
+        f"  web: {{command: {SLEEP}, depends_on: migrate}}\n"
+        f"  clock: {{command: {SLEEP}}}\n"
+    )
+    made = project({"gaffer.yaml": config})
+    down.append(made)
+    result = made.run("start", "-D", *options)
+    assert result.status == 1
+    assert {"migrate.1 has failed", "web.1 can't start"} <= set(result.stdout.splitlines())
+    assert re.search(r"not all is up, the rest runs on \(pid \d+\)", result.stderr)
+
+
 def test_what_is_wrong_is_said_once(project: MakeProject, down: list[Project]) -> None:
     made = project({"Procfile": f"web: {SLEEP}\na.b: x\n"})
     down.append(made)
@@ -163,7 +182,28 @@ processes:
     wait_until(lambda: made.path("started").exists(), "web's start")
     running.signal(2)
     assert running.wait() == -2
+    assert "Ctrl-C: stopping what has been started" in running.text
     assert runs_in(str(made.directory)) == []
+
+
+def test_a_second_ctrl_c_while_it_comes_up(project: MakeProject) -> None:
+    """It gives the shell back when nothing runs any more, and doesn't wait for that."""
+    stubborn = f"trap 'touch told' TERM; echo $$ > pid; {WAIT}"
+    made = project(
+        {"gaffer.yaml": f'processes: {{web: {{command: "{stubborn}", ready: {{log: never}}}}}}\n'}
+    )
+    running = made.spawn("start", "-D", "-t", "600")
+    wait_until(lambda: made.path("pid").exists() and made.path("pid").read_text(), "web's start")
+    running.signal(2)
+    running.read_until("Ctrl-C: stopping what has been started")
+    wait_until(made.path("told").exists, "its stop")
+    first = time.monotonic()
+    wait_until(lambda: time.monotonic() - first > 0.3, "a moment, or both are one keypress")
+    running.signal(2)
+    running.read_until("Ctrl-C: killing what is left")
+    assert running.wait() == -2
+    assert runs_in(str(made.directory)) == []
+    assert not is_alive(int(made.path("pid").read_text()))
 
 
 # --- the socket ------------------------------------------------------------------------------

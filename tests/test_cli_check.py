@@ -222,6 +222,26 @@ def test_all_kinds_of_problems_of_all_services_at_once(project: MakeProject) -> 
     assert result.status == 1
 
 
+def test_directories_and_interpreters_that_are_not_there(project: MakeProject) -> None:
+    config = (
+        "processes:\n"
+        "  web:\n"
+        "    command: 'true'\n"
+        "    cwd: gone\n"
+        "  worker: {command: 'true', cwd: file}\n"
+        "  job: {command: ./run.sh, cwd: sub}\n"
+    )
+    made = project({"gaffer.yaml": config, "file": "", "sub/run.sh": "#!/bin/sh\r\n"})
+    result = made.run("check")
+    fault = "its first line ends as on Windows (CR LF), which is taken for a part of it"
+    assert [line.removeprefix("gaffer: ") for line in result.stderr.splitlines()] == [
+        "gaffer.yaml:4:5: web: cwd gone doesn't exist",
+        "gaffer.yaml:5:29: worker: cwd file is not a directory",
+        f"gaffer.yaml:6: job: './run.sh' can't be started: {fault}",
+    ]
+    assert result.status == 1
+
+
 def test_as_json(project: MakeProject) -> None:
     files: Files = {
         "Procfile": "web: true\nwhat\n",

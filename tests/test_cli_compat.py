@@ -128,6 +128,7 @@ def test_the_help_of_a_command(project: MakeProject, verb: str) -> None:
     for args in (["help", verb], ["--help", verb], [verb, "-h"]):
         assert made.run(*args).stdout == expected.stdout
     assert all(len(line) <= 100 for line in expected.lines)
+    assert not any(line.endswith(" ") for line in expected.lines)
 
 
 def test_every_option_of_start_is_in_its_help(project: MakeProject) -> None:

@@ -245,7 +245,7 @@ def test_wait_ends_when_gaffer_does(serve: Serve) -> None:
     served = serve({"Procfile": f"web: {STAYS}\n", "gaffer.yaml": READY})
     waiting = served.spawn("wait")
     served.run("down")
-    assert waiting.wait() in (1, 3)  # it was seen to be stopped, or gone
+    assert waiting.wait() in (1, 3), waiting.text  # it was seen to be stopped, or gone
 
 
 def test_wait_usage(runtime: str, project: MakeProject) -> None:

@@ -182,6 +182,38 @@ def test_the_terminal_is_as_before(project: MakeProject) -> None:
     assert echoes(running)
 
 
+@pytest.mark.skipif(not shutil.which("bash"), reason="bash is not installed")
+def test_keys_after_bg_and_fg(project: MakeProject) -> None:
+    """Of `fg` nobody tells what runs already."""
+    made = project(TWO)
+    shell = made.spawn_shell("PS1='$ ' exec bash --norc --noprofile -i", pty=True)
+    shell.read_until(r"\$ ")
+    shell.send(b"$gaffer start\n")
+    shell.read_until("keys: r restart")
+    shell.read_until("worker up")
+    shell.send(b"\x1a")  # Ctrl-Z
+    shell.read_until("Stopped")
+    shell.send(b"bg\n")
+    shell.read_until(r"\[1\]\+ .*start &")
+    shell.send(
+        b"sleep 0.7; fg\n"
+    )  # in the background it looks, and leaves the shell's terminal alone
+    shell.read_until(r"start\r?$")
+    wait_until(lambda: not echoes(shell), "the keys")
+    shell.send(b"s")
+    shell.read_until(r"worker\.1 +running, pid \d+, up \d+ s")
+    shell.send(b"\x1a")
+    shell.read_until("Stopped")
+    shell.send(b"fg\n")
+    shell.read_until(r"start\r?$")
+    wait_until(lambda: not echoes(shell), "the keys")
+    shell.send(b"q")
+    shell.read_until("worker.1 stopped")
+    shell.send(b"echo status $?; exit\n")
+    shell.read_until("status 0")
+    shell.wait()
+
+
 def test_what_is_pasted_counts_as_no_key(project: MakeProject) -> None:
     running = start(project(TWO), env={"TERM": "xterm"})
     wait_until(lambda: not echoes(running), "the keys")
@@ -219,10 +251,11 @@ def test_a_dumb_terminal_is_sent_no_sequence(project: MakeProject) -> None:
 
 
 def test_even_when_gaffer_was_killed(project: MakeProject) -> None:
-    running = start(project(TWO))
+    running = start(project(TWO), env={"TERM": "xterm"})
     running.gaffer.kill()
     assert running.wait() == -signal.SIGKILL
     assert echoes(running)
+    assert running.read_all().endswith("\x1b[?2004l")
 
 
 def test_no_keys_where_nobody_presses_them(project: MakeProject) -> None:

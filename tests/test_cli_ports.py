@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli import MakeProject, Result
+from cli import MakeProject, Result, wait_until
 from cli import project as project
 
 LISTENER = """\
@@ -112,8 +113,40 @@ def test_who_only_might_is_warned_of(project: MakeProject, other: MakeOther) -> 
     result = made.run("start", "-q", "--no-prefix", "-p", str(taken.port))
     assert result.stdout == "it runs\n"
     [said] = complaints(result)
-    assert re.fullmatch(rf"port {taken.port} \(web\.1\) is in use by {taken.description}", said)
+    hint = "--auto-port moves all ports to free ones"
+    assert re.fullmatch(
+        rf"port {taken.port} \(web\.1\) is in use by {taken.description} \({hint}\)", said
+    )
     assert result.status == 0
+
+
+def test_what_was_warned_of_is_said_again_when_it_fails(
+    project: MakeProject, other: MakeOther
+) -> None:
+    taken = other()
+    bind = "import os, socket; socket.create_server(('127.0.0.1', int(os.environ['PORT'])))"
+    made = project({"Procfile": f'log: exec sleep 100\nweb: {sys.executable} -c "{bind}"\n'})
+    for port in (taken.port - 100, free_port()):
+        result = made.run("start", "--no-timestamps", "-p", str(port))
+        is_taken = port + 100 == taken.port
+        assert (result.status == 1) is is_taken, result
+        said = f"port {taken.port} (web.1) is in use by "
+        again = [line for line in result.lines if line.startswith(f"gaffer | {said}")]
+        assert len(again) == is_taken
+        if is_taken:
+            assert again == result.lines[-1:] and again[0].endswith("moves all ports to free ones)")
+
+
+def test_one_hint_is_for_all_warnings(project: MakeProject, other: MakeOther) -> None:
+    taken = other().port
+    second = other(taken + 1).port
+    made = project({"Procfile": "web: true\n"})
+    lines = complaints(made.run("start", "-p", str(taken), "-c", "web=2"))
+    assert [line.split(" is in use")[0] for line in lines] == [
+        f"port {taken} (web.1)",
+        f"port {second} (web.2)",
+    ]
+    assert ["--auto-port" in line for line in lines] == [False, True]
 
 
 def test_a_port_that_only_the_probe_knows_is_warned_of(
@@ -125,7 +158,7 @@ def test_a_port_that_only_the_probe_knows_is_warned_of(
     result = made.run("start", "-p", str(free_port()))
     said = [line for line in complaints(result) if "in use" in line]
     assert len(said) == 1 and said[0].startswith(f"port {taken.port} (db) is in use by ")
-    assert "[" not in said[0]
+    assert "[" not in said[0] and "--auto-port" not in said[0]
     assert result.stdout != ""
 
 
@@ -225,6 +258,45 @@ def test_a_directory_finds_its_ports_again_unless_they_are_taken(
     moved = planned(made.run(*args))
     assert moved != ports
     assert moved["db"][0] - moved["web"][0] == 10
+
+
+LATE = """\
+import os, socket, time
+time.sleep(0.3)  # as what has to be compiled
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+print("on", os.environ["PORT"], flush=True)
+time.sleep(60)
+"""
+
+
+def test_projects_that_start_at_the_same_moment_get_different_ports(project: MakeProject) -> None:
+    files = {"Procfile": f"web: exec {sys.executable} late.py\n", "late.py": LATE}
+    port = free_port()
+    runs = [project(files).spawn("start", "--auto-port", "-p", str(port)) for _ in range(4)]
+    ports = [int(run.read_until(r"\| on (\d+)$")[1]) for run in runs]
+    assert len(set(ports)) == 4 and port in ports
+    for run, its in zip(runs, ports, strict=True):
+        assert (f"port {port} (web.1) is " in run.text) is (its != port), run.text
+    first = runs[ports.index(port)]
+    for run in runs:
+        run.signal(signal.SIGINT)
+        assert run.wait() == -signal.SIGINT
+    assert f"port {port}" not in first.text
+
+
+def test_a_claim_holds_while_its_run_does(project: MakeProject) -> None:
+    made, second = (project({"Procfile": "web: exec sleep 60\n"}) for _ in range(2))
+    port = free_port()
+    args = ("--auto-port", "-p", str(port))
+    running = made.spawn("start", *args)
+    running.read_until(r"web\.1 started")
+    plan = second.run("plan", "--json", *args)
+    assert planned(plan)["web"] != [port]
+    [note] = json.loads(plan.stdout)["notes"]
+    assert note.startswith(f"port {port} (web.1) is another run's, so the ports begin at ")
+    running.popen.kill()
+    wait_until(lambda: running.popen.poll() is not None, "its end")
+    wait_until(lambda: planned(second.run("plan", "--json", *args))["web"] == [port], "its port")
 
 
 def test_env_and_plan_know_it_too(project: MakeProject, other: MakeOther) -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -68,6 +69,127 @@ def test_a_terminal_that_is_closed(project: MakeProject, then: str) -> None:
     running = started(project({"Procfile": f"web: echo ready; {then}\n"}), count=1, pty=True)
     running.close_output()
     assert running.popen.wait(DEADLINE) == -signal.SIGHUP
+
+
+@pytest.mark.parametrize(
+    ("settings", "how"),
+    [("tty: true", ""), ("stop_signal: INT", ""), ("stop_timeout: 0.5s", " (killed by SIGKILL)")],
+)
+def test_how_an_interactive_shell_stops(project: MakeProject, settings: str, how: str) -> None:
+    """It ignores SIGTERM, but not that its terminal is closed."""
+    trap = "trap '' TERM; echo ready; exec sleep 100" if "tty" not in settings else "exec sh -i"
+    made = project(
+        {
+            "gaffer.yaml": f'processes: {{web: {{command: "{trap}", {settings}}}}}\n',
+            ".env": 'PS1="ready\\n"\n',
+        }
+    )
+    running = started(made, count=1)
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    assert f"web.1 stopped{how}\n" in running.text
+    assert "goes on" not in running.text
+
+
+def test_a_terminal_of_its_own_is_closed_in_a_test_too(project: MakeProject) -> None:
+    made = project(
+        {"gaffer.yaml": "processes: {web: {command: exec sh -i, tty: true, ready: {log: ready}}}\n"}
+    )
+    result = made.run("test", "--", "true", env={"PS1": "ready\n"})
+    assert result.status == 0, result
+
+
+SLOW_TO_STOP = (
+    "trap 'sleep 0.5; echo bye >bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+)
+
+
+# Python forgets a KeyboardInterrupt that comes in a callback, and its import system has some.
+INTERRUPTED_IMPORT = """
+import os, signal, sys, weakref
+
+class Something:
+    pass
+
+def interrupt(_reference):
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        pass
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == MODULE:
+            something = Something()
+            reference = weakref.ref(something, interrupt)
+            del something
+        return None
+
+sys.meta_path.insert(0, Finder())
+from gaffer_procfile.__main__ import main
+sys.argv[1:] = ["start"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("module", ["cli", "guard", "project", "manager", "apps.console"])
+def test_a_ctrl_c_while_it_is_loaded_is_not_lost(project: MakeProject, module: str) -> None:
+    made = project({"Procfile": "web: sleep 100\n"})
+    program = INTERRUPTED_IMPORT.replace("MODULE", repr(f"gaffer_procfile.{module}"))
+    made.write({"program.py": program})
+    running = made.spawn_shell(f"exec {sys.executable} program.py")
+    assert running.wait() == -signal.SIGINT, running.text
+    assert "Exception ignored" not in running.text
+
+
+def test_a_terminal_that_is_closed_leaves_the_time_to_stop(project: MakeProject) -> None:
+    """Its output is broken a moment before SIGHUP comes, or a moment after."""
+    for _ in range(3):
+        made = project({"Procfile": f"web: {SLOW_TO_STOP}\n"})
+        running = started(made, "--log-dir", "log", count=1, pty=True)
+        running.close_output()
+        assert running.popen.wait(DEADLINE) == -signal.SIGHUP
+        log = made.path("log/gaffer.log").read_text()
+        assert "stopping" in log and "killing" not in log, log
+        assert made.path("bye").read_text() == "bye\n"
+
+
+def test_several_hangups_are_one(project: MakeProject) -> None:
+    """The kernel tells of a closed terminal, the shell in it too, and so does a multiplexer."""
+    slow = "trap 'sleep 0.8; echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+    running = started(project({"Procfile": f"web: {slow}\n"}), count=1)
+    running.signal(signal.SIGHUP)
+    running.read_until("SIGHUP: stopping")
+    first = time.monotonic()
+    wait_until(lambda: time.monotonic() - first > DEBOUNCE, "a moment")
+    running.signal(signal.SIGHUP)
+    running.read_until("SIGHUP: stopping already")
+    assert running.wait() == -signal.SIGHUP
+    assert "| bye" in running.text and "killing" not in running.text
+
+
+def test_it_has_stopped_when_nothing_is_left_of_it(project: MakeProject) -> None:
+    """A shell in front ends at once; the program behind it takes its time, and tells of it."""
+    made = project(
+        {
+            "Procfile": "web: sh program; true\n",
+            "program": "trap 'sleep 0.5; echo bye; exit 0' TERM; echo ready;"
+            " while :; do sleep 0.01; done\n",
+        }
+    )
+    running = started(made, count=1)
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    assert running.text.count("web.1 stopped") == 1
+    assert running.text.index("| bye") < running.text.index("web.1 stopped")
+
+
+def test_who_goes_on_is_told_when_a_shell_in_front_has_ended(project: MakeProject) -> None:
+    made = project({"Procfile": "web: sh program; true\n", "program": STUBBORN})
+    running = started(made, "-t", "2.2", count=1)
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    told = ["web.1 goes on after SIGTERM, killing it in 1 s", "killing web.1", "web.1 stopped"]
+    assert sorted(told, key=running.text.index) == told
 
 
 def test_a_script_around_it_ends_as_well(project: MakeProject) -> None:

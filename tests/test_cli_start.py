@@ -248,6 +248,28 @@ def test_a_command_that_cannot_be_executed_is_named(
     assert f"({message}?)" in result.stdout, result
 
 
+@pytest.mark.parametrize("command", ["./run.sh", "exec ./run.sh x"])
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("#!/bin/sh\r\nexit 0\r\n", "its first line ends as on Windows (CR LF)"),
+        ("#!/no/such/python\n", "its interpreter /no/such/python is not found"),
+    ],
+)
+def test_a_script_that_can_not_be_started_says_why(
+    project: MakeProject, command: str, text: str, fault: str
+) -> None:
+    result = project({"Procfile": f"web: {command}\n", "run.sh": text}).run("start")
+    assert f"(./run.sh: {fault}" in result.stdout, result
+    assert "command not found" not in result.stdout
+
+
+def test_a_script_that_was_started_is_not_missing(project: MakeProject) -> None:
+    made = project({"Procfile": "web: ./run.sh\n", "run.sh": "#!/bin/sh\nexit 127\n"})
+    result = made.run("start")
+    assert "web.1 exited with status 127\n" in result.stdout, result
+
+
 @pytest.mark.parametrize("command", ["cd / && nosuchcommand", "(exit 127)", "true; exit 127"])
 def test_the_first_word_is_not_blamed_for_what_comes_after_it(
     project: MakeProject, command: str

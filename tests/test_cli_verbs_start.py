@@ -42,6 +42,42 @@ def test_what_a_verb_stops_ends_nothing_else(runtime: str, project: MakeProject)
     assert running.wait() == 0
 
 
+def test_restart_says_which_files_have_changed(runtime: str, project: MakeProject) -> None:
+    made = project({"Procfile": PROCFILE, "sub/x": ""})
+    start(made)
+    assert made.run("restart", "worker").stderr == ""
+    made.write({".env": "A=1\n"})
+    result = made.run("restart", "worker", cwd=made.path("sub"))
+    assert result.status == 0
+    assert result.stderr == (
+        "gaffer: `../.env` has changed since the start: `gaffer down` and `gaffer start` use it, "
+        "or `watch_config: true` does at once\n"
+    )
+    made.path("Procfile").unlink()
+    said = made.run("restart", "worker").stderr
+    assert re.match("gaffer: `[^`]+` and `[^`]+` have changed since the start: ", said), said
+    assert "`Procfile`" in said and "`.env`" in said
+    assert made.run("restart", "worker", "--json").stderr == ""
+
+
+def test_restart_says_nothing_where_changes_are_carried_out(
+    runtime: str, project: MakeProject
+) -> None:
+    made = project({"Procfile": PROCFILE, "gaffer.yaml": "watch_config: true\n"})
+    start(made)
+    made.write({".env": "A=1\n"})
+    assert made.run("restart", "worker").stderr == ""
+
+
+def test_a_procfile_from_a_pipe_has_not_changed(runtime: str, project: MakeProject) -> None:
+    made = project({})
+    script = f"printf 'worker: {STAYS}\\n' | $gaffer start -f /dev/stdin -d ."
+    running = made.spawn_shell(script)
+    running.read_until(r"worker\.1 started")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    assert made.run("restart", "worker").stderr == ""
+
+
 def test_down_returns_when_the_guard_has_gone_too(runtime: str, project: MakeProject) -> None:
     made = project({"Procfile": f"worker: setsid {STAYS[5:]} & {STAYS}\n"})
     running = start(made)

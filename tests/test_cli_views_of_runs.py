@@ -118,6 +118,7 @@ def event(kind: str, **details: Any) -> dict[str, Any]:
             "exited with status 1, giving up",
         ),
         (event("exit", exit_status=0, term_signal=15, by_itself=False, then="pending"), "stopped"),
+        (event("gone"), "is gone, with all that it had left behind"),
         (
             event("exit", exit_status=0, term_signal=9, by_itself=False, then="stopped"),
             "stopped (killed by SIGKILL)",

@@ -241,7 +241,8 @@ def test_requests_share_a_connection(server: MakeServer) -> None:
     assert connection.post("/processes/web/scale", {"numprocesses": 3}) == [2]
     assert connection.fileno() == first
     connection.close()
-    assert made.requests[0] == b"GET /run HTTP/1.1\r\nHost: gaffer\r\nAccept: */*\r\n\r\n"
+    head = b"Host: gaffer\r\nAccept: */*\r\nUser-Agent: gaffer\r\n\r\n"
+    assert made.requests[0] == b"GET /run HTTP/1.1\r\n" + head
     head, _, body = made.requests[1].partition(b"\r\n\r\n")
     assert b"Content-Type: application/json\r\nContent-Length: 19" in head
     assert body == b'{"numprocesses": 3}'

@@ -102,6 +102,49 @@ def test_what_can_not_run(project: Path, command: str, reason: str) -> None:
     assert reason in (unavailable(command, str(project), "nowhere:bin") or "")
 
 
+SCRIPTS = {
+    "CR LF": ("#!/bin/sh\r\necho x\r\n", "its first line ends as on Windows (CR LF)"),
+    "CR LF after an option": ("#!/bin/sh -e\r\n", "its first line ends as on Windows (CR LF)"),
+    "a venv that has moved": ("#!/no/venv/bin/python\n", "interpreter /no/venv/bin/python is not"),
+    "by a relative name": ("#!bin/nosuch\n", "its interpreter bin/nosuch is not found"),
+    "by env": ("#! /usr/bin/env nosuch\n", "its interpreter nosuch is not found"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), SCRIPTS.values(), ids=SCRIPTS)
+@pytest.mark.parametrize("command", ["./run x", "exec ./run", "run", "A=1 run"])
+def test_scripts_that_can_not_be_started(
+    project: Path, text: str, reason: str, command: str
+) -> None:
+    (project / "run").write_bytes(text.encode())
+    found = unavailable(command, str(project), f"nowhere:{project}:/bin")
+    assert found is not None and reason in found and "run' can't be started: " in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo x\r\n",
+        "",
+        "#!",
+        "#!\n",
+        "#!/bin/sh",
+        "#!/bin/sh\necho x\r\n",
+        "#!/bin/sh -e\n",
+        "#!/usr/bin/env tool\n",
+        "#!/usr/bin/env -S nosuch -x\n",
+        "#!/usr/bin/env A=1 nosuch\n",
+        "#!/usr/bin/env A=1\n",
+        "#!bin/tool\n",
+        "\x7fELF #!/no/such\n",
+        "# !/no/such\n",
+    ],
+)
+def test_scripts_that_can(project: Path, text: str) -> None:
+    (project / "run").write_bytes(text.encode())
+    assert unavailable("./run", str(project), "bin") is None
+
+
 def test_path_elements(project: Path) -> None:
     assert unavailable("run", str(project), "bin:") is None  # an empty one is the directory
     assert unavailable("run", str(project), "bin") is not None

@@ -57,7 +57,13 @@ def shop(serve: Serve) -> Served:
         (["down", ""], []),
         (["start", "w"], ["web", "worker", "watch-css"]),  # of the Procfile, if they run or not
         (["start", "--only", "wa"], ["watch-css"]),
-        (["run", "wa"], ["watch-css"]),
+        (["run", "wa"], ["watch-css", ":commands"]),
+        (["run", "pyth"], [":commands"]),
+        (["test", "--", "gre"], [":commands"]),
+        (["test", "--fail-fast", "--", "grep", "x"], [":files"]),
+        (["start", "-c", "w"], ["web=", "worker=", "watch-css="]),
+        (["start", "-c", "web=2,wo"], ["web=2,worker="]),
+        (["plan", "--formation", "web=2,"], ["web=2,web=", "web=2,worker=", "web=2,watch-css="]),
         (["run", "python", ""], [":files"]),
         (["nonesuch", ""], []),
         (["-d"], ["-d"]),
@@ -98,7 +104,10 @@ def test_every_option_of_a_verb_is_known(project: MakeProject, verb: str) -> Non
 def with_gaffer(served: Served) -> dict[str, str]:
     """The environment in which `gaffer` is this one."""
     served.project.write(
-        {"bin/gaffer": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gaffer_procfile "$@"\n'}
+        {
+            "bin/gaffer": f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m gaffer_procfile "$@"\n',
+            "bin/no-such-program-but-this": "#!/bin/sh\n",
+        }
     )
     path = f"{served.project.path('bin')}{os.pathsep}{os.environ['PATH']}"
     return {"PATH": path, "HOME": str(served.project.directory), "TERM": "dumb"}
@@ -118,6 +127,9 @@ def needs(shell: str) -> pytest.MarkDecorator:
         ("gaffer stop ", ["web", "web.1", "web.2", "worker"]),
         ("gaffer scale wo", ["worker="]),
         ("gaffer scale web=2 wo", ["worker="]),
+        ("gaffer start -c web=2,wo", ["2,worker="]),  # bash has cut at the equals sign
+        ("gaffer run no-such-program-", ["no-such-program-but-this"]),
+        ("gaffer test -- no-such-program-", ["no-such-program-but-this"]),
     ],
 )
 def test_bash_functions(shop: Served, line: str, expected: list[str]) -> None:
@@ -176,6 +188,10 @@ def test_zsh_on_a_terminal(shop: Served) -> None:
     zsh.read_until("rker=")
     zsh.send(b"\x15gaffer start -f Procf\t")
     zsh.read_until("ile")
+    zsh.send(b"\x15gaffer run no-such-pro\t")
+    zsh.read_until("gram-but-this")
+    zsh.send(b"\x15gaffer start -c wor\t")
+    zsh.read_until("ker=")
     zsh.send(b"\x15exit\r")
     zsh.wait()
 
@@ -188,6 +204,8 @@ def test_zsh_on_a_terminal(shop: Served) -> None:
         ("gaffer stop wo", ["worker\trunning"]),
         ("gaffer scale web=2 wo", ["worker=\trunning"]),
         ("gaffer start -f Proc", ["Procfile"]),
+        ("gaffer run no-such-pro", ["no-such-program-but-this\tcommand"]),
+        ("gaffer run wor", ["worker\texec sleep 600"]),
     ],
 )
 def test_fish(shop: Served, line: str, expected: list[str]) -> None:

@@ -195,10 +195,10 @@ def test_the_rest_of_the_file(tmp_path: Path) -> None:
             "5:5: 'env' is here twice, first in line 4 (only one of them can hold)",
         ),
         # text
-        ("command: 5", '4:14: command is a command, not 5 (in quotes it is text: "5")'),
-        ("command: ' '", "4:14: command is a command, not ' '"),
-        ("command: [a, b]", "4:14: command is a command, not a list"),
-        ("command: {a: b}", "4:14: command is a command, not a mapping"),
+        ("command: 5", '4:14: command is the text of a command, not 5 (in quotes it is text: "5")'),
+        ("command: ' '", "4:14: command is the text of a command, not ' '"),
+        ("command: [a, b]", "4:14: command is the text of a command, not a list"),
+        ("command: {a: b}", "4:14: command is the text of a command, not a mapping"),
         ('command: "a\\0b"', "4:14: a character that no program can be given"),
         ("env: [A=1]", "4:10: env is a mapping, not a list (NAME: value, without the '-')"),
         ("env: {A: [1]}", "4:14: A is text, a number, true, false or null, not a list"),
@@ -320,6 +320,10 @@ def test_the_rest_of_the_file(tmp_path: Path) -> None:
         ),
         ("ready: {htp: /}", "4:13: unknown key 'htp' (did you mean 'http'?)"),
         (
+            "ready: {url: /}",
+            "4:13: unknown key 'url' (it needs one of http, log, exec, file, notify, port)",
+        ),
+        (
             "ready: {http: /, failures: 2}",
             "4:22: unknown key 'failures' (there is http, status, port, timeout, interval)",
         ),
@@ -377,8 +381,10 @@ def test_a_mistake(setting: str, expected: str | None, tmp_path: Path) -> None:
          "(NAME: value, without the '-')")]),
         ("processes: {a.b: {}}", [("1:13: 'a.b' is not a process name "
          "(letters, digits, '-' and '_')")]),
-        ("processes: {web: x}", [("1:18: web is a mapping of its settings "
-         "(command, env, env_files …), not 'x'")]),
+        ("processes: {web: sleep 100}", [("1:18: web is a mapping of its settings "
+         "(command, env, env_files …), not 'sleep 100' (write `command: sleep 100`)")]),
+        ("processes: {web: [x]}", [("1:18: web is a mapping of its settings "
+         "(command, env, env_files …), not a list")]),
         ("services: {}", ["1:1: unknown key 'services' (did you mean 'processes'?)"]),
         ("web: {command: x}", ["1:1: unknown key 'web' (processes stand below 'processes:')"]),
         ("groups: {api: null}", [("1:15: api is a directory, or a mapping with directory, "

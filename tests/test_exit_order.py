@@ -1,6 +1,6 @@
 """Of two processes that end one right after the other the first is named, however late the look.
 
-`GAFFER_ROUNDS` says how many times to try (200).
+`GAFFER_ROUNDS` says how many times to try (60).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gaffer_procfile.apps.exit_policy import ExitPolicy
 from gaffer_procfile.manager import Manager
 from gaffer_procfile.posix import system
 
-ROUNDS = int(os.environ.get("GAFFER_ROUNDS", "200"))
+ROUNDS = int(os.environ.get("GAFFER_ROUNDS", "60"))
 LONGEST_WORK = 0.004  # seconds that the loop is kept from looking
 
 # Ends with the status that it is told.

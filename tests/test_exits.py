@@ -147,15 +147,37 @@ def test_two_managers_on_one_loop_hear_of_their_own(way: str, driver: ManagerDri
     driver.run_until(lambda: stopped)
 
 
+UNKNOWN = "its exit status is unknown: something else in this program has taken it"
+
+
 def test_sigchld_that_is_ignored_loses_no_exit(way: str, driver: ManagerDriver) -> None:
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps by itself then
     try:
-        driver.sh("gone", "exit 0", restart="never")
-        driver.run_until_event("exit", "gone")
+        driver.sh("gone", "exit 0", restart="on-failure")
+        event = driver.run_until_event("exit", "gone")
     finally:
         driver.stop()
         signal.signal(signal.SIGCHLD, before)
-    assert way
+    # "sigchld" doesn't leave it ignored: it may have come first.
+    known = way == "sigchld" and event["exit_status"] == 0
+    assert known or (event["exit_status"], event["reason"]) == (255, UNKNOWN)
+    assert event["then"] == ("exited" if known else "pending")
+
+
+@pytest.mark.usefixtures("way")
+def test_a_status_that_the_program_takes_is_told_as_unknown(driver: ManagerDriver) -> None:
+    driver.sh("taken", "exec sleep 60", restart="never")
+    os_pid = driver.run_until_event("spawn")["os_pid"]
+    taken: list[int] = []
+
+    def take() -> None:
+        os.kill(os_pid, signal.SIGTERM)
+        taken.append(os.waitpid(-1, 0)[0])
+
+    driver.call_until(take, lambda: taken == [os_pid])
+    event = driver.run_until_event("exit")
+    assert (event["exit_status"], event["term_signal"], event["then"]) == (255, 0, "failed")
+    assert (event["reason"], event["os_pid"]) == (UNKNOWN, os_pid)
 
 
 def test_a_watch_that_is_closed_says_nothing(way: str, loop_driver: LoopDriver) -> None:

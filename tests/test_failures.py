@@ -37,20 +37,50 @@ ENDS = {
 }
 
 
+# Of a single process its end is told, and nothing else.
+ANOTHER = "other: exec sleep 100\n"
+AND_IT = r"; other\.1 was stopped because of it"
+
+
 @pytest.mark.parametrize(("command", "pattern"), ENDS.values(), ids=ENDS)
 def test_how_it_ended_in_words(project: MakeProject, command: str, pattern: str) -> None:
-    made = project({"Procfile": f"web: exec 2>/dev/null; {command}\n"})
+    made = project({"Procfile": f"web: exec 2>/dev/null; {command}\n{ANOTHER}"})
     [told] = block(made.run("start", "--no-timestamps").stdout)
-    assert re.fullmatch(pattern, told)
+    assert re.fullmatch(pattern + AND_IT, told)
 
 
 def test_a_command_that_is_not_there(project: MakeProject) -> None:
-    made = project({"Procfile": "web: ganicorn-of-no-one app 2>/dev/null\n"})
+    made = project({"Procfile": f"web: ganicorn-of-no-one app 2>/dev/null\n{ANOTHER}"})
     [told] = block(made.run("start", "--no-timestamps").stdout)
     assert re.fullmatch(
-        r"web\.1 exited with status 127 \(command not found: ganicorn-of-no-one\?\) after \d\.\d s",
+        r"web\.1 exited with status 127 \(command not found: ganicorn-of-no-one\?\) after \d\.\d s"
+        + AND_IT,
         told,
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("echo bye; exit 3", "exited with status 3"),
+        ("ganicorn-of-no-one", "exited with status 127 (command not found: ganicorn-of-no-one?)"),
+        (f": {'x' * 200_000}", "/bin/sh: Argument list too long"),
+    ],
+    ids=["a status", "not there", "too long"],
+)
+def test_a_single_one_is_told_of_once(project: MakeProject, command: str, told: str) -> None:
+    made = project({"Procfile": f"web: {command}\n"})
+    for options in ((), ("--restart", "never", "--log-dir", "log")):
+        result = made.run("start", "--no-timestamps", *options)
+        assert [line for line in result.lines if "last line" in line] == []
+        ends = [line for line in result.lines if re.match(r"gaffer +\| web\.1 (?!started)", line)]
+        assert [re.sub(r"gaffer +\| web\.1 ", "", line) for line in ends] == [told]
+
+
+def test_what_is_not_shown_is_reported_even_so(project: MakeProject) -> None:
+    made = project({"Procfile": "web: echo bye; exit 3\n"})
+    told = block(made.run("start", "--no-timestamps", "--hide", "web").stdout)
+    assert told[1:] == ["its last line:", "    bye"]
 
 
 def test_its_last_lines_and_who_was_stopped(project: MakeProject) -> None:
@@ -90,7 +120,10 @@ def test_those_that_were_stopped_did_not_fail(project: MakeProject) -> None:
 
 def test_secrets_are_not_in_it(project: MakeProject) -> None:
     made = project(
-        {"Procfile": "web: echo token $API_TOKEN; exit 1\n", ".env": "API_TOKEN=s3cr3t-value\n"}
+        {
+            "Procfile": f"web: echo token $API_TOKEN; exit 1\n{ANOTHER}",
+            ".env": "API_TOKEN=s3cr3t-value\n",
+        }
     )
     result = made.run("start", "--redact", "--no-timestamps")
     assert "s3cr3t" not in result.stdout

@@ -60,8 +60,10 @@ def test_no_process_can_be_had(project: MakeProject, few_processes: Path) -> Non
     assert "Traceback" not in running.text
 
 
-@pytest.mark.parametrize("way", ["subprocess", "posix_spawn"])
-@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ENOMEM, errno.EMFILE])
+@pytest.mark.parametrize(
+    ("way", "number"),
+    [("subprocess", errno.EAGAIN), ("posix_spawn", errno.ENOMEM), ("posix_spawn", errno.EMFILE)],
+)
 def test_fork_fails(
     driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch, number: int, way: str
 ) -> None:
@@ -249,6 +251,22 @@ def test_what_is_inherited_does_no_harm(project: MakeProject) -> None:
     ignored = int(running.read_until(r"SigIgn:\s+(\w+)")[1], 16)
     assert running.wait() == 3, running.text
     assert not ignored & (1 << signal.SIGPIPE - 1 | 1 << signal.SIGCHLD - 1)
+
+
+def test_what_is_blocked_by_the_parent_is_heard(project: MakeProject) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])\n"
+        "os.execv(sys.executable, [sys.executable, '-m', 'gaffer_procfile', 'start'])\n"
+    )
+    script = f"grep SigBlk /proc/self/status; {POLITE}"
+    made = project({"Procfile": f"web: {script}\n", "main.py": program})
+    running = made._spawn([sys.executable, "main.py"])
+    assert int(running.read_until(r"SigBlk:\s+(\w+)")[1], 16) == 0
+    running.read_until("ready$")
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM, running.text
+    assert "| bye" in running.text
 
 
 # ---- many at once

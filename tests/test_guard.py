@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +21,19 @@ from conftest import DEADLINE, is_alive
 from guarded import WAIT, Guarding
 from guarded import guarding as guarding
 
+from gaffer_procfile.guard import _Wishes
 from gaffer_procfile.posix import system
 
 pytestmark = pytest.mark.skipif(not system.has_subreaper(), reason="needs a subreaper")
+
+WAYS_TO_SWEEP = ["cgroup", "cgroup,proc"]  # with /proc, and by asking number after number
+# A gaffer that has stopped hearing anything.
+HANG = (
+    "guarded.wait()\n"
+    "for it in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP): signal.signal(it, signal.SIG_IGN)\n"
+    "print(os.getpid(), flush=True)\n"
+    "while True: signal.pause()\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +102,8 @@ def test_the_guard_reaps_while_gaffer_runs(guarding: Guarding) -> None:
     assert three.living == ["outer", "guard", "gaffer"]
 
 
-def test_a_bomb_that_goes_on_forking_is_swept(guarding: Guarding) -> None:
+@pytest.mark.parametrize("without", WAYS_TO_SWEEP)
+def test_a_bomb_that_goes_on_forking_is_swept(guarding: Guarding, without: str) -> None:
     """Each child leaves another in a session of its own and ends: the sweep has to be faster."""
     popen = guarding.run(
         "guarded.wait()\n"
@@ -102,12 +116,13 @@ def test_a_bomb_that_goes_on_forking_is_swept(guarding: Guarding) -> None:
         "    time.sleep(60)\n"
         "time.sleep(0.1)\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n",
-        env={"GAFFER_WITHOUT": "cgroup"},
+        env={"GAFFER_WITHOUT": without},
     )
     assert popen.wait(DEADLINE) == -signal.SIGKILL
 
 
-def test_what_is_below_what_is_killed_is_killed_too(guarding: Guarding) -> None:
+@pytest.mark.parametrize("without", WAYS_TO_SWEEP)
+def test_what_is_below_what_is_killed_is_killed_too(guarding: Guarding, without: str) -> None:
     """It becomes the guard's child only then: one round of the sweep doesn't see it."""
     three = guarding.three(
         "guarded.wait()\n"
@@ -120,13 +135,85 @@ def test_what_is_below_what_is_killed_is_killed_too(guarding: Guarding) -> None:
         "    print(os.getpid(), flush=True)\n"
         "os.read(0, 1)\n",  # whatever isn't killed ends with the test
         stdin=subprocess.PIPE,
-        env={"GAFFER_WITHOUT": "cgroup"},
+        env={"GAFFER_WITHOUT": without},
     )
     assert three.popen.stdout is not None
     lowest = int(three.popen.stdout.readline())
     three.gaffer.kill()
     assert three.popen.wait(DEADLINE) == -signal.SIGKILL
     assert not is_alive(lowest)
+
+
+@pytest.mark.parametrize(
+    ("ours", "found"),
+    [
+        ([], []),
+        ([1], [1]),
+        ([2, 4000, 5000, 6000], [2, 4000]),
+        ([9000, -5, -1], [9000]),
+        ([-5000, -5, -1], [-5000]),
+        ([-5, -1], [-5, -1]),
+    ],
+)
+def test_children_are_found_by_asking_number_after_number(
+    monkeypatch: pytest.MonkeyPatch, ours: list[int], found: list[int]
+) -> None:
+    """The block of numbers after our own that has any; then those from before it."""
+    own = 7000
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "_WITHOUT", frozenset({"proc"}))
+        patch.setattr(system, "_PID_LIMIT", 20_000)
+        patch.setattr(system, "_is_own_child", lambda pid: pid - own in ours)
+        patch.setattr(os, "getpid", lambda: own)
+        assert [pid - own for pid in system.own_children()] == found
+
+
+def test_what_can_not_be_killed_is_told_and_takes_no_status(guarding: Guarding) -> None:
+    popen = guarding.run(
+        "guarded.wait()\n"
+        "for _ in range(2):\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        os.close(1), os.close(2)\n"
+        "        os.read(0, 1)\n"
+        "        os._exit(0)\n"
+        "print(child)\n"
+        "sys.exit(3)\n",
+        before=(
+            "kill = os.kill\n"
+            "def refuse(pid, signum):\n"
+            "    if pid == max(os_children()): raise PermissionError(1, 'EPERM')\n"
+            "    kill(pid, signum)\n"
+            "os.kill = refuse\n"
+            "def os_children():\n"
+            "    return system.own_children()\n"
+            "from gaffer_procfile.posix import system\n"
+        ),
+        stdin=subprocess.PIPE,
+        env={"GAFFER_WITHOUT": "cgroup"},
+    )
+    assert popen.wait(DEADLINE) == 3
+    assert popen.stdout is not None and popen.stderr is not None
+    left = popen.stdout.read().strip()
+    assert popen.stderr.read() == f"gaffer: left running, and can't be killed: {left}\n"
+
+
+def test_what_does_not_end_when_killed_keeps_nobody_waiting(guarding: Guarding) -> None:
+    """As one that waits for a disk that isn't there any more."""
+    popen = guarding.run(
+        "guarded.wait()\n"
+        "if not os.fork():\n"
+        "    os.close(1), os.close(2)\n"
+        "    os.read(0, 1)\n"
+        "    os._exit(0)\n"
+        "sys.exit(3)\n",
+        before="import gaffer_procfile.guard as it\nit._DYING = 0.1\nos.kill = lambda *_: None\n",
+        stdin=subprocess.PIPE,
+        env={"GAFFER_WITHOUT": "cgroup"},
+    )
+    assert popen.wait(DEADLINE) == 3
+    assert popen.stderr is not None
+    assert "can't be killed" in popen.stderr.read()
 
 
 def test_gaffer_waits_for_a_guard_that_is_slow(guarding: Guarding, tmp_path: Path) -> None:
@@ -193,6 +280,72 @@ def test_gaffer_learns_that_another_is_gone(guarding: Guarding, killed: str) -> 
     assert three.popen.stdout.readline() in expected
     wait_until(lambda: not three.living, "the end of the three")
     assert three.popen.wait(DEADLINE) == (-signal.SIGKILL if killed == "outer" else 1)
+
+
+def test_a_gaffer_that_does_not_hear_that_the_outer_one_is_gone_is_killed(
+    guarding: Guarding,
+) -> None:
+    three = guarding.three(HANG, "import gaffer_procfile.guard as it\nit._HEARING = 0.2\n")
+    three.gaffer.suspend()
+    wait_until(lambda: three.outer.status() == psutil.STATUS_STOPPED, "the outer one's halt")
+    three.outer.kill()  # now that the guard waits
+    wait_until(lambda: not three.living, "the end of the three")
+
+
+def test_a_gaffer_that_hears_it_takes_its_time(guarding: Guarding) -> None:
+    three = guarding.three(
+        "import select\n"
+        "guarded.wait()\n"
+        "print(os.getpid(), flush=True)\n"
+        "select.select(guarded.fds, [], [], 60)\n"
+        "for fd in guarded.fds: os.close(fd)\n"
+        "time.sleep(1)\n"
+        "print('in order', flush=True)\n",
+        "import gaffer_procfile.guard as it\nit._HEARING = 0.2\n",
+    )
+    three.outer.kill()
+    assert three.popen.stdout is not None
+    assert three.popen.stdout.readline() == "in order\n"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_gaffer_that_hangs_ends_when_told_for_the_third_time(
+    guarding: Guarding, signum: signal.Signals
+) -> None:
+    three = guarding.three(HANG)
+    began = time.monotonic()
+
+    def has_ended() -> bool:
+        if three.popen.poll() is None:
+            three.popen.send_signal(signum)
+        return three.popen.returncode is not None
+
+    wait_until(has_ended, "the end")
+    assert time.monotonic() - began > 2.2  # before that it may be about to end
+    assert three.popen.wait(DEADLINE) == -signal.SIGKILL
+    assert three.popen.stderr is not None
+    assert three.popen.stderr.read() == "gaffer: it didn't end, and was killed\n"
+    assert three.living == []
+
+
+@pytest.mark.parametrize(
+    ("told", "are_urgent"),
+    [
+        ([("TERM", 0), ("TERM", 1), ("TERM", 3)], True),
+        ([("INT", 0), ("QUIT", 1), ("TERM", 2.9)], False),
+        ([("TERM", 0), ("TERM", 0.1), ("TERM", 3)], False),  # the first two are one
+        ([("INT", 0), *[("INT", 0.3 + n / 10) for n in range(20)]], False),  # impatience
+        ([("INT", 0), *[("INT", 0.3 + n / 10) for n in range(22)]], True),
+        ([("TERM", 0), ("HUP", 10), ("HUP", 20), ("HUP", 30)], False),  # of a closed terminal
+        ([("HUP", 0), ("HUP", 10), ("TERM", 20), ("INT", 22.5)], True),
+        ([("TERM", 0), ("HUP", 10), ("TERM", 10.1), ("TERM", 12.2)], False),
+    ],
+)
+def test_which_wish_to_stop_is_the_third(told: list[tuple[str, float]], are_urgent: bool) -> None:
+    wishes = _Wishes()
+    for name, at in told:
+        wishes.add(signal.Signals[f"SIG{name}"], 1000 + at)
+    assert wishes.are_urgent == are_urgent
 
 
 def test_without_prctl_there_is_no_guard(guarding: Guarding) -> None:
@@ -271,6 +424,17 @@ def test_a_key_is_heard_once(guarding: Guarding, terminal: tuple[int, int]) -> N
     assert (out, three.popen.returncode) == ("", 77), err
 
 
+def test_keys_end_a_gaffer_that_hangs(guarding: Guarding, terminal: tuple[int, int]) -> None:
+    three = guarding.three(HANG, stdin=terminal[1], preexec_fn=take_terminal)
+
+    def has_ended() -> bool:
+        os.write(terminal[0], b"\x03")
+        return three.popen.poll() is not None
+
+    wait_until(has_ended, "the end")
+    assert three.popen.returncode == -signal.SIGKILL
+
+
 def test_a_killed_gaffers_terminal_is_put_back(
     guarding: Guarding, terminal: tuple[int, int]
 ) -> None:
@@ -292,6 +456,10 @@ def test_a_killed_gaffers_terminal_is_put_back(
 
 # ---- of `gaffer start`
 
+CAN_UNSHARE = shutil.which("unshare") is not None and not subprocess.call(
+    ["unshare", "-m", "mount", "-t", "tmpfs", "none", "/dev"], stderr=subprocess.DEVNULL
+)
+
 
 def start(project: MakeProject) -> Running:
     made = project({"Procfile": "web: echo ready; exec sleep 60\n"})
@@ -300,13 +468,24 @@ def start(project: MakeProject) -> Running:
     return running
 
 
+@pytest.mark.skipif(not CAN_UNSHARE, reason="no directory can be hidden here")
+@pytest.mark.parametrize("hidden", ["/proc", "/dev"])
+def test_a_run_where_the_system_hides_much(project: MakeProject, hidden: str) -> None:
+    made = project({"Procfile": "web: (sleep 60 & ) ; exit 3\n"})
+    script = f"mount -t tmpfs none {hidden}; exec $gaffer start"
+    running = made.spawn_shell(f"exec unshare -m sh -c {shlex.quote(script)}")
+    assert running.wait() == 3, running.text
+    assert "killed" not in running.text
+
+
 def test_nothing_of_gaffers_is_kept_open_by_the_guard(project: MakeProject) -> None:
     running = start(project)
     (guard,) = psutil.Process(running.pid).children()
     directory = Path(f"/proc/{guard.pid}/fd")
-    targets = {os.readlink(path) for path in directory.iterdir()}
-    assert {it for it in targets if not it.startswith("pipe:")} == {os.devnull}
-    assert len([it for it in targets if it.startswith("pipe:")]) == 2
+    targets = {int(path.name): os.readlink(path) for path in directory.iterdir()}
+    assert all(target.startswith("pipe:") for target in targets.values())
+    (nothing,) = {targets.pop(fd) for fd in (0, 1, 2)}
+    assert len({*targets.values()} - {nothing}) == len(targets) == 2
     assert os.readlink(f"/proc/{guard.pid}/cwd") == "/"
     running.signal(signal.SIGTERM)
     assert running.wait() == -signal.SIGTERM
@@ -319,3 +498,23 @@ def test_the_children_see_nothing_of_the_guard(project: MakeProject) -> None:
         line.split(" -> ")[0].split()[-1] for line in running.text.split("\n") if "->" in line
     }
     assert numbers <= {"0", "1", "2", "3"}, running.text  # 3: the directory that ls reads
+
+
+def test_a_gaffer_that_hangs_in_a_pattern_can_be_ended(project: MakeProject) -> None:
+    made = project(
+        {
+            "Procfile": f"web: echo {'a' * 60}b; exec sleep 60\n",
+            "gaffer.yaml": "processes:\n  web:\n    ready: {log: '(a+)+$'}\n",
+        }
+    )
+    running = made.spawn("start")
+    running.read_until("web.1 started")
+    gaffer = running.gaffer
+    wait_until(lambda: gaffer.cpu_times().user > 0.5, "its being busy")
+
+    def has_ended() -> bool:
+        running.signal(signal.SIGTERM)
+        return not is_alive(running.pid)
+
+    wait_until(has_ended, "the end")
+    assert running.wait() == -signal.SIGKILL

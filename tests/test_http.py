@@ -157,6 +157,42 @@ def test_processes_are_scaled(serve: Serve) -> None:
         assert served.ask("POST", "/processes/web/scale", body).status == 400
 
 
+def test_what_fails_is_not_started_again_at_once(serve: Serve) -> None:
+    served = serve()
+    served.post("/processes", {"name": "api:bad", "cmd": "false"}, 201)
+    served.driver.run_until_event("exit", "api:bad", 1)
+    served.driver.run_for(0.3)
+    assert len(served.driver.of("exit", "api:bad")) == 1
+    shown = served.get("/processes/api:bad")
+    assert shown["instances"][0]["state"] == "backing-off"
+    assert shown["settings"]["back_off"]["first"] == 0.5
+
+    back_off = {"first": 0.0, "cap": 0.0, "attempts": 3, "window": 100}
+    settings = {"name": "api:eager", "cmd": "false", "back_off": back_off}
+    served.post("/processes", settings, 201)
+    served.driver.run_until_event("give_up", "api:eager")
+    assert len(served.driver.of("exit", "api:eager")) == 4
+    assert served.get("/processes/api:eager")["settings"]["back_off"]["attempts"] == 3
+
+
+def test_what_is_to_be_restarted_from_now_on_is_not_at_once(serve: Serve) -> None:
+    served = serve()
+    served.driver.sh("api:bad", "exit 1", restart="never")
+    served.driver.run_until_event("exit", "api:bad")
+    served.ask("PATCH", "/processes/api:bad", {"restart": "on-failure", "start": True})
+    served.driver.run_until_event("exit", "api:bad", 2)
+    served.driver.run_for(0.3)
+    assert len(served.driver.of("exit", "api:bad")) == 2
+
+
+def test_flapping_is_a_restraint_of_its_own(serve: Serve) -> None:
+    served = serve()
+    flapping = {"attempts": 3, "window": 60, "retry_in": 60, "max_retry": 0}
+    served.post("/processes", {"name": "api:bad", "cmd": "false", "flapping": flapping}, 201)
+    served.driver.run_until_event("flap", "api:bad")
+    assert "back_off" not in served.get("/processes/api:bad")["settings"]
+
+
 def test_instances_are_signalled_stopped_and_restarted(serve: Serve) -> None:
     served = serve()
     served.driver.sh(
@@ -474,6 +510,7 @@ def test_what_makes_no_sense_is_refused(
         {"name": "web", "cmd": "x", "uid": "nobody-of-that-name"},
         {"name": "web", "cmd": "x", "redirect_output": ["a", "b", "c"]},
         {"name": "web", "cmd": "x", "flapping": {"attempts": 0}},
+        {"name": "web", "cmd": "x", "back_off": {"factor": 0.5}},
         {"name": "web", "cmd": "x", "flaping": {}},
         {"name": "web\n", "cmd": "x"},
         {"name": "a:b:c", "cmd": "x"},

@@ -200,13 +200,49 @@ def test_a_token_of_ones_own(serve_once: Serve, tmp_path: Path) -> None:
     assert ask(served, port, "a-token-of-ones-own", Host="evil.example").status == 403
 
 
+@pytest.mark.parametrize("token", ["qL8+/w3Yz1xX0+a/bcdeFGH=", "-._~+/==-._~+/=="])
+def test_a_token_may_have_what_base64_has(serve_once: Serve, tmp_path: Path, token: str) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{token}\n")
+    file.chmod(0o600)
+    served = serve_once(tcp="0", token_file=str(file))
+    assert served.handler.url is not None
+    origin, _slash, query = served.handler.url.rpartition("/")
+    port = int(origin.rpartition(":")[2])
+    assert ask(served, port, token).status == 200
+    assert ask(served, port, "", f"/run{query}").status == 200
+    welcome = ask(served, port, "", f"/{query}")
+    assert welcome.status == 303
+    cookie = welcome.headers["set-cookie"].partition(";")[0]
+    assert ask(served, port, "", Cookie=cookie).status == 200
+
+
+def test_the_host_of_a_whole_url_is_the_one_that_counts(serve_once: Serve) -> None:
+    """RFC 9112, 3.2.2: what a client would send to a proxy is taken, and its Host header is not."""
+    served, port, token = on_tcp(serve_once)
+    for target, host, status in (
+        (f"http://localhost:{port}/run", f"localhost:{port}", 200),
+        (f"HTTP://127.0.0.1:{port}/logs?n=1&since=0", "evil.example", 200),
+        (f"/logs?process=http://localhost:{port}/", "evil.example", 403),
+        (f"http://localhost:{port}?x=/", f"localhost:{port}", 200),  # "/", the page
+        (f"http://evil.example:{port}/run", f"localhost:{port}", 403),
+        ("http:///run", f"localhost:{port}", 403),
+        (f"http://localhost@evil.example:{port}/run", f"localhost:{port}", 403),
+        (f"http://localhost:{port}/nonesuch", f"localhost:{port}", 404),
+    ):
+        assert ask(served, port, token, target, Host=host).status == status, target
+    assert served.ask("GET", "http://g/run").json["run"] == served.get("/run")["run"]
+
+
 @pytest.mark.parametrize(
     ("content", "mode", "said"),
     [
         (b"short", 0o600, "no token"),
         (b"", 0o600, "no token"),
         (b"a token with spaces in it", 0o600, "no token"),
-        (b"x\xff" * 20, 0o600, "no token"),
+        (b"x\xff" * 20, 0o600, "letters, digits and"),
+        (b"two-lines-of-text\ntwo-lines-of-text\n", 0o600, "one line"),
+        (b"x" * 15, 0o600, "16 to 4096"),
         (b"x" * 5000, 0o600, "no token"),
         (b"a-token-of-ones-own", 0o644, "read by others"),
         (None, 0, "can't read"),
@@ -341,7 +377,10 @@ def test_what_is_too_much_is_refused(serve_once: Serve) -> None:
         (head + b"Content-Length: -1\r\n\r\n", b"400"),
         (head + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", b"400"),
         (head + b"Transfer-Encoding: gzip\r\n\r\n", b"501"),
-        (b"GET http://evil.example/run HTTP/1.1\r\nHost: g\r\n\r\n", b"400"),
+        (b"GET /run HTTP/1.1\r\nHost: g\r\nX: " + b"x" * 16384 + b"\r\n\r\n", b"431"),  # whole
+        (b"GET /run HTTP/1.1\r\nHost: g\r\n" + b"X: \r\n" * 4096 + b"\r\n", b"431"),
+        (b"GET /run?" + b"x" * 16384 + b" HTTP/1.1\r\nHost: g\r\n\r\n", b"431"),
+        (b"GET ftp://g/run HTTP/1.1\r\nHost: g\r\n\r\n", b"400"),
         (b"OPTIONS * HTTP/1.1\r\nHost: g\r\n\r\n", b"400"),
         (b"CONNECT evil.example:80 HTTP/1.1\r\nHost: g\r\n\r\n", b"400"),
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 
 import output_model
@@ -11,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from output_model import pieces
 
-from gaffer_procfile.output.lines import BOUND, Block, Lines
+from gaffer_procfile.output.lines import BOUND, HELD_FOR, Block, Lines
 
 CUTS = st.lists(st.integers(0, 200), max_size=12)
 # Bytes that mean something to somebody, more often than others.
@@ -35,6 +36,9 @@ BYTES = st.lists(
             b"\x1b",
             b"\x00",
             b" ",
+            b"\r\n" * 4,
+            b"\n" * 4,
+            *output_model.CLEARINGS,
         ]
     )
     | st.binary(min_size=1, max_size=3).filter(lambda data: b"\x1b" not in data),
@@ -58,6 +62,19 @@ def joined(lines: list[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 
 
+def text_of_reads(parts: list[bytes]) -> bytes:
+    return _without_empty_lines(b"".join(parts), text(blocks_of(parts)))
+
+
+def expected_of_reads(data: bytes) -> bytes:
+    return _without_empty_lines(data, joined(output_model.lines(data)))
+
+
+def _without_empty_lines(data: bytes, lines: bytes) -> bytes:
+    """All of them where a screen is pushed away: how many of those are seen depends on the reads."""
+    return re.sub(rb"(?m)^\n", b"", lines) if output_model.has_push(data) else lines
+
+
 TABLE = {
     "nothing": (b"", b""),
     "one line": (b"one\n", b"one\n"),
@@ -74,6 +91,15 @@ TABLE = {
     "NUL": (b"a\0b\n", b"a\0b\n"),
     "an escape that has no end": (b"a\x1b[31", b"a\x1b[31\n"),
     "a title that has no end": (b"a\x1b]0;tit", b"a\x1b]0;tit\n"),
+    "lines by which a screen is pushed away": (
+        b"before\r\n" + 39 * b"\r\n" + b"\x1b[1;1H\x1b[0JVITE\r\n",
+        b"before\n\x1b[1;1H\x1b[0JVITE\n",
+    ),
+    "first of all": (b"\r\n\r\n\r\n\x1b[2J\x1b[3J\x1b[Hx\r\n", b"\x1b[2J\x1b[3J\x1b[Hx\n"),
+    "behind an open line": (b"a\r\n\r\n\r\n\r\n\x1bcb\r\n", b"a\n\x1bcb\n"),
+    "not a few": (b"a\r\n\r\n\r\n\x1bcb\r\n", b"a\n\n\n\x1bcb\n"),
+    "in a terminal that is raw": (b"a\n\n\n\n\x1bcb\n", b"a\n\x1bcb\n"),
+    "not before other moves": (b"a\r\n\r\n\r\n\r\n\x1b[5;1Hb\r\n", b"a\n\n\n\n\x1b[5;1Hb\n"),
     "other separators are none": (
         "a\u2028b\x0bc\x0cd\x85\n".encode(),
         "a\u2028b\x0bc\x0cd\x85\n".encode(),
@@ -84,14 +110,15 @@ TABLE = {
 @pytest.mark.parametrize(("data", "expected"), TABLE.values(), ids=TABLE)
 def test_lines(data: bytes, expected: bytes) -> None:
     assert text(blocks_of([data])) == expected
-    assert text(blocks_of([bytes([byte]) for byte in data])) == expected
+    assert text_of_reads([bytes([byte]) for byte in data]) == expected_of_reads(data)
 
 
 @given(BYTES, CUTS)
 @settings(max_examples=1500, deadline=None)
 @example(b"a\r\nb", [2])
 def test_any_reads_give_the_same_lines(data: bytes, cuts: list[int]) -> None:
-    assert text(blocks_of(list(pieces(data, cuts)))) == joined(output_model.lines(data))
+    assert text(blocks_of([data])) == joined(output_model.lines(data))
+    assert text_of_reads(list(pieces(data, cuts))) == expected_of_reads(data)
 
 
 @given(BYTES, CUTS, st.integers(1, 20))
@@ -119,6 +146,28 @@ def test_pieces_of_long_lines_have_every_byte(data: bytes, cuts: list[int], boun
 def test_no_piece_ends_within_a_character(written: str, cuts: list[int], bound: int) -> None:
     for block in blocks_of(list(pieces(written.encode(), cuts)), bound=bound):
         block.text.decode()
+
+
+def test_empty_lines_of_a_terminal_wait_for_a_clearing_and_not_for_long() -> None:
+    now = 0.0
+    lines = Lines(clock=lambda: now)
+    assert text(list(lines.feed(b"a\r\n\r\n\r\n"))) == b"a\n\n\n"
+    assert text(list(lines.feed(b"a\r\n\r\n\r\n\r\n"))) == b"a\n"
+    assert lines.settles_in == HELD_FOR
+    assert list(lines.settle()) == []
+    now = HELD_FOR
+    assert text(list(lines.settle())) == b"\n\n\n"
+    assert lines.settles_in is None
+    assert list(lines.feed(b"\n" * 39)) == []
+    assert list(lines.feed(b"\r\n" * 39 + b"\r")) == []
+    assert text(list(lines.feed(b"\n\x1b["))) == b""
+    assert text(list(lines.feed(b"2Jb\r\n"))) == b"\x1b[2Jb\n"
+
+
+def test_more_empty_lines_than_a_window_has_are_written() -> None:
+    lines = Lines()
+    assert sum(len(text(list(lines.feed(b"\r\n" * 1000)))) for _ in range(10)) >= 8000
+    assert text(blocks_of([b"\r\n" * 1000] * 10)) == b"\n" * 10_000
 
 
 def test_an_open_line_goes_on() -> None:

@@ -378,6 +378,39 @@ def test_a_loop_can_run_again(loop_driver: LoopDriver) -> None:
         assert seen.pop() == number
 
 
+def test_a_loop_waits_for_years_if_it_has_to(loop_driver: LoopDriver) -> None:
+    far = loop_driver.loop.call_later(1e9, lambda: None)
+    loop_driver.loop.call_soon(loop_driver.loop.call_later, 0.02, loop_driver.loop.stop)
+    loop_driver.loop.run()
+    nearest = threading.Timer(0.05, loop_driver.loop.call_soon_threadsafe, (loop_driver.loop.stop,))
+    nearest.start()
+    loop_driver.loop.run()  # with nothing nearer than that
+    nearest.join()
+    far.cancel()
+
+
+def test_a_selector_loop_that_was_let_go_of_can_be_taken_up_again() -> None:
+    before = len(os.listdir("/dev/fd"))
+    loop = SelectorLoop()
+    heard: list[bytes] = []
+    reader, writer = os.pipe()
+
+    def read() -> None:
+        heard.append(os.read(reader, 10))
+        loop.remove_reader(reader)
+
+    for _ in range(2):
+        loop.add_reader(reader, read)
+        os.write(writer, b"x")
+        loop.run()
+        assert len(os.listdir("/dev/fd")) == before + 2  # nobody uses it: it keeps nothing open
+        loop.call_soon_threadsafe(heard.append, b"y")
+        loop.run()
+    assert heard == [b"x", b"y"] * 2
+    os.close(reader)
+    os.close(writer)
+
+
 def test_adapting_what_is_adapted(loop_driver: LoopDriver) -> None:
     again = adapt(loop_driver.loop)
     assert again is loop_driver.loop

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
+import signal
 import threading
 import time
 from typing import Any
@@ -13,6 +16,7 @@ from conftest import (
     ManagerDriver,
     close_loop,
     new_loop,
+    open_descriptors,
 )
 
 from gaffer_procfile.manager import Manager
@@ -163,10 +167,41 @@ def test_the_last_exits_are_told_before_the_end(driver: ManagerDriver) -> None:
     assert exits_at_end == [5]
 
 
+def test_a_manager_is_started_once(driver: ManagerDriver) -> None:
+    app = Recorder()
+    with pytest.raises(RuntimeError, match="started already"):
+        driver.manager.start(apps=[app])
+    assert (app.calls, driver.manager.apps) == ([], [])
+
+
+def test_a_listener_cannot_run_the_loop(driver: ManagerDriver) -> None:
+    told: list[str] = []
+
+    def run(_evtype: str, _event: object) -> None:
+        try:
+            driver.manager.run()
+        except RuntimeError as error:
+            told.append(str(error))
+
+    driver.manager.subscribe("exit", run)
+    driver.sh("web", "exit 0", restart="never")
+    driver.run_until(lambda: told)
+    assert "runs already" in told[0]
+    driver.sh("more", "exit 0", restart="never")
+    driver.run_until_event("exit", "more")  # and the loop goes on
+
+
 def test_after_stop_nothing_is_started(driver: ManagerDriver) -> None:
     driver.sh("old", SLEEP)
+    driver.manager.stop()
+    driver.call_until(
+        lambda: driver.sh("while it stops", SLEEP),
+        lambda: "while it stops" in driver.manager.processes,
+    )
     driver.stop()
-    driver.manager.add_process("new", "/bin/sleep", args=["60"])
+    with pytest.raises(RuntimeError, match="has stopped: 'new'"):
+        driver.manager.add_process("new", "/bin/sleep", args=["60"])
+    assert "new" not in driver.manager.processes
     driver.manager.start_process("old")
     driver.manager.ttin("old")
     driver.manager.restart_process("old")
@@ -251,11 +286,66 @@ def test_stop_in_a_thread_ends_a_loop_that_sleeps(loop_kind: str) -> None:
     close_loop(loop_kind, raw)
 
 
-def test_a_stop_after_the_end_is_answered(driver: ManagerDriver) -> None:
+@pytest.mark.parametrize("method", ["stop", "restart"])
+def test_what_is_asked_for_after_the_end_is_answered(driver: ManagerDriver, method: str) -> None:
     driver.stop()
     called: list[object] = []
-    driver.manager.stop(called.append)
+    getattr(driver.manager, method)(called.append)
     assert called == [driver.manager]
+
+
+def test_a_manager_that_has_stopped_keeps_no_descriptor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It, its loop and its processes refer to each other: only the collector would end them."""
+    monkeypatch.setattr("gaffer_procfile.manager.default_loop", lambda: new_loop("selectors"))
+    before = open_descriptors()
+    gc.disable()
+    try:
+        for _ in range(3):
+            manager = Manager()
+            manager.start()
+            manager.add_process("web", "/bin/sleep", args=["60"], os_env=True)
+            manager.stop()
+            manager.run()
+        assert len(os.listdir("/dev/fd")) == before
+    finally:
+        gc.enable()
+
+
+def test_a_signal_handler_of_the_program_may_stop_it(loop_kind: str) -> None:
+    """It runs in the loop's own thread, which sleeps: that is to be woken all the same."""
+    raw = new_loop(loop_kind)
+    manager = Manager(raw)
+    manager.start()
+    manager.add_process("web", "/bin/sleep", args=["60"], os_env=True)
+    before = signal.signal(signal.SIGUSR1, lambda *_: manager.stop())
+    sender = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+    sender.start()
+    start = time.monotonic()
+    try:
+        manager.run()
+    finally:
+        sender.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert time.monotonic() - start < DEADLINE / 2
+    close_loop(loop_kind, raw)
+
+
+def test_a_fault_in_a_spawn_is_told_as_its_end(
+    driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: Any, **_settings: Any) -> None:
+        raise LookupError("of the spawn")
+
+    before = open_descriptors()
+    monkeypatch.setattr("gaffer_procfile.posix.spawn.spawn", fail)
+    driver.sh("web", SLEEP, redirect_output=["out"], redirect_input=True)
+    event = driver.run_until_event("exit")
+    assert (event["exit_status"], event["then"]) == (126, "backing-off")
+    assert event["reason"] == "can't start a process: LookupError('of the spawn')"
+    assert open_descriptors() == before
+    driver.stop()
 
 
 def test_a_stop_asked_for_by_a_callback_is_answered(driver: ManagerDriver) -> None:

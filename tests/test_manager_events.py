@@ -52,6 +52,24 @@ def test_events_of_a_life(driver: ManagerDriver) -> None:
     ]
 
 
+def test_what_was_left_behind_is_gone_later(driver: ManagerDriver) -> None:
+    """Where there are others still: `gone` comes after their last words. Else there is none."""
+    program = "trap 'sleep 0.3; echo bye; exit 0' TERM; echo ready; while :; do sleep 0.01; done"
+    driver.sh("web", f"({program}) & exec sleep 100", redirect_output=["out"])
+    driver.sh("alone", SLEEP)
+    output = driver.capture(driver.process("web"))
+    driver.run_until(lambda: output.data == b"ready\n")
+    words: list[bytes] = []
+    driver.manager.on("gone", lambda *_: words.append(output.data))
+    driver.stop()
+    assert [event.get("left_behind") for event in driver.of("exit", "web")] == [True]
+    assert [event["name"] for event in driver.of("gone")] == ["web"]
+    assert driver.events.index(driver.of("exit", "web")[0]) < driver.events.index(
+        driver.of("gone")[0]
+    )
+    assert words == [b"ready\nbye\n"]
+
+
 def test_every_event_has_its_twin(driver: ManagerDriver) -> None:
     all_events: list[tuple[str, Event]] = []
     own: list[str] = []

@@ -121,7 +121,8 @@ def test_what_is_refused_is_told(run_program: RunProgram, open_page: OpenPage) -
 
 
 def test_details_of_a_process(run_program: RunProgram, open_page: OpenPage) -> None:
-    settings = {"env": {"COLOUR": "blue", "API_TOKEN": "hush"}, "cwd": "/tmp"}
+    env = {"COLOUR": "blue", "API_TOKEN": "hush"}
+    settings = {"env": env, "cwd": "/tmp", "stop_tree": False}
     program = run_program(("web", IDLE, settings))
     opened = open_page(program)
     opened.wait_for_state("web.1", "running")
@@ -129,6 +130,7 @@ def test_details_of_a_process(run_program: RunProgram, open_page: OpenPage) -> N
     text = opened.page.locator("#details[open]").inner_text()
     assert IDLE in text and "/tmp" in text and "blue" in text
     assert "hush" not in text
+    assert re.search(r"stop tree\s+no\b", text), text
     opened.page.keyboard.press("Escape")
     assert opened.page.locator("#details").is_hidden()
 

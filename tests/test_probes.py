@@ -16,7 +16,7 @@ from test_readiness import watch as watch  # the fixture
 
 from gaffer_procfile.config.settings import Probe
 from gaffer_procfile.posix import system
-from gaffer_procfile.probes import Subject, http, make_attempt
+from gaffer_procfile.probes import Subject, http, log, make_attempt
 
 # Answers each connection with the bytes of its second argument, or not at all if there are none.
 ANSWERS = """\
@@ -130,6 +130,16 @@ def test_log_of_a_line_that_is_too_long(watch: Watch, driver: ManagerDriver) -> 
     script = "head -c 200000 /dev/zero | tr '\\0' x; echo ' is up'; exec sleep 100"
     driver.sh("web", script, redirect_output=["out", "err"])
     watched.ready("web")
+
+
+@pytest.mark.parametrize("length", [0, 1, 1024, 4095, 4096, 4097, 7168, 7169, 65536])
+def test_a_pattern_never_has_more_than_4_kib_at_once(length: int) -> None:
+    line = b"".join(b"%05d" % number for number in range(length // 5 + 1))[:length]
+    found = list(log.pieces([line, b"another"]))
+    assert found.pop() == b"another"
+    assert max(map(len, found)) <= 4096
+    for start in range(max(1, length - 1024)):  # 1 KiB is in one piece, wherever it is
+        assert any(line[start : start + 1024] in piece for piece in found)
 
 
 def test_log_that_nobody_reads(watch: Watch, driver: ManagerDriver) -> None:

@@ -47,6 +47,31 @@ def test_a_tty_is_all_three_and_controls_the_session(driver: ManagerDriver) -> N
     assert output["out"] == b"0 yes\n1 yes\n2 yes\nfrom tty\nerr\n"
 
 
+@pytest.mark.parametrize("stop_tree", [True, False])
+def test_a_shell_in_a_tty_is_hung_up_on(driver: ManagerDriver, stop_tree: bool) -> None:
+    """An interactive one ignores SIGTERM."""
+    driver.sh(
+        "repl", "exec sh -i", tty=True, redirect_output=["out"], redirect_input=True,
+        stop_timeout=60, stop_tree=stop_tree, env={"PS1": "ready "},
+    )  # fmt: skip
+    output = driver.capture(driver.process("repl"))
+    driver.run_until(lambda: b"ready" in output.data)
+    driver.stop()
+    [told] = driver.of("exit")
+    assert told["term_signal"] == signal.SIGHUP or told["exit_status"] in (0, 128 + signal.SIGHUP)
+    assert driver.of("kill") == []
+
+
+def test_a_tty_with_a_stop_signal_of_its_own_gets_that_alone(driver: ManagerDriver) -> None:
+    script = "trap 'echo hangup' HUP; trap 'exit 7' INT; echo ready; while :; do sleep 0.02; done"
+    driver.sh("web", script, tty=True, redirect_output=["out"], stop_signal=signal.SIGINT)
+    output = driver.capture(driver.process("web"))
+    driver.run_until(lambda: b"ready" in output.data)
+    driver.stop()
+    assert driver.of("exit")[0]["exit_status"] == 7
+    assert b"hangup" not in output.data
+
+
 def test_a_tty_takes_input_and_interrupts(driver: ManagerDriver) -> None:
     driver.sh(
         "p",

@@ -596,7 +596,15 @@ def test_on_a_pipe_the_text_is_the_models(script: list[Action]) -> None:
         for line in output_model.lines(rest[name]):
             expected += b"%-6s | %s\n" % (name.encode(), strip(line))
     play(stage, script)
-    assert stage.output == expected
+    shown = stage.output
+    if any(output_model.has_push(_fed(script, name)) for name in ALPHABETS):
+        # How many empty lines are left out before a screen is cleared depends on the reads.
+        expected, shown = (re.sub(rb"(?m)^\w+ +\| \n", b"", text) for text in (expected, shown))
+    assert shown == expected
+
+
+def _fed(script: list[Action], stream: str) -> bytes:
+    return b"".join(data for action, name, data in script if (action, name) == ("feed", stream))
 
 
 def lines_on(output: bytes) -> dict[str, list[bytes]]:

@@ -38,9 +38,10 @@ ORDER = {
     "spawn": ("stop_pid", "reap", "exit"),
     "stop_pid": ("exit", "kill"),
     "reap": ("exit", "kill"),
-    "exit": ("give_up", "kill"),  # killed: what it has left behind
-    "kill": ("exit", "kill"),
-    "give_up": ("kill",),
+    "exit": ("give_up", "kill", "gone"),  # killed, gone: what it has left behind
+    "kill": ("exit", "kill", "gone"),
+    "give_up": ("kill", "gone"),
+    "gone": (),
 }
 
 T = TypeVar("T")
@@ -189,6 +190,7 @@ class World:
         self.places: dict[tuple[str, int], FakeProcess] = {}
         self.faults: list[str] = []
         self.told: dict[int, str] = {}  # what was told last of a process
+        self.left_others: set[int] = set()  # as their exits told
         self.exits: dict[int, int] = {}  # how often the exit of a process was told
         self.stopped_by_hand: set[tuple[str, int]] = set()
         self.gave_up: set[tuple[str, int]] = set()
@@ -226,6 +228,10 @@ class World:
             self.gave_up.add((event["name"], event["instance"]))
         if kind == "exit":
             self.exits[id] = self.exits.get(id, 0) + 1
+            if "left_behind" in event:
+                self.left_others.add(id)
+        if kind == "gone" and id not in self.left_others:
+            self.faults.append(f"{id} is gone, which had left nobody behind")
 
     # ---- what can happen
 
@@ -251,7 +257,10 @@ class World:
 
     def _do_add(self) -> None:
         name = self.choose(NAMES)
-        if name not in self.manager.processes:
+        if "stop" in self.callbacks:  # it has ended
+            with pytest.raises(RuntimeError, match="has stopped"):
+                self.manager.add_process(name, "web")
+        elif name not in self.manager.processes:
             self.generation += 1
             self.manager.add_process(
                 name,

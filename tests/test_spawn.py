@@ -166,6 +166,18 @@ def test_signals_are_as_a_shell_would_have_them() -> None:
     assert masks["SigIgn:"] & ~glibcs == sum(1 << signum - 1 for signum in expected)
 
 
+@either_way
+@pytest.mark.parametrize("extra", [False, True])
+def test_no_signal_is_blocked_that_was_blocked_here(extra: bool) -> None:
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT])
+    try:
+        fds = [0] if extra else []
+        status = run(["/bin/grep", "SigBlk", "/proc/self/status"], extra_fds=fds)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    assert int(status.split()[1], 16) == 0
+
+
 def _is_ignored(signum: int) -> bool:
     return signal.getsignal(signum) == signal.SIG_IGN
 

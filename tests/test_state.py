@@ -9,7 +9,7 @@ import pytest
 from conftest import LoopDriver, ManagerDriver
 
 from gaffer_procfile.manager import FlappingInfo, Manager, Process, ProcessState, ProcessTracker
-from gaffer_procfile.restart import is_restarted
+from gaffer_procfile.restart import BackOff, is_restarted
 from gaffer_procfile.state import ExitHistory
 
 
@@ -45,15 +45,51 @@ BAD_SETTINGS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"numproceses": 2}, TypeError, "unknown setting of a process: numproceses"),
     ({"b": 1, "a": 1}, TypeError, "a, b"),
     ({"numprocesses": -1}, ValueError, "-1"),
-    ({"numprocesses": "two"}, ValueError, "'two'"),
+    ({"numprocesses": "two"}, TypeError, "'two'"),
     ({"restart": "sometimes"}, ValueError, "'sometimes'"),
+    ({"restart": True}, TypeError, "one of always, on-failure, never, not True"),
     ({"uid": "no-such-user"}, ValueError, "no-such-user"),
     ({"gid": "no-such-group"}, ValueError, "no-such-group"),
+    ({"uid": 2**40}, ValueError, "uid is a number or a name"),
+    ({"uid": -1}, ValueError, "uid is a number or a name, not -1"),
+    ({"gid": 1.5}, TypeError, "gid is a number or a name"),
     ({"redirect_output": ["a", "b", "c"]}, ValueError, "two labels"),
-    ({"args": "an 'unclosed quote"}, ValueError, "quotation"),
+    ({"redirect_output": ["o", "o"]}, ValueError, "another for stderr"),
+    ({"redirect_output": "ab"}, TypeError, "a list"),
+    ({"args": "an 'unclosed quote"}, ValueError, "args can't be split into words: .*quotation"),
+    ({"args": [b"x"]}, TypeError, "args is a string or a list of strings"),
+    ({"args": 5}, TypeError, "not 5"),
     ({"stop_signal": 999}, ValueError, "999"),
-    ({"stop_timeout": "soon"}, ValueError, "'soon'"),
+    ({"stop_signal": "TERM"}, TypeError, "'TERM'"),
+    ({"stop_timeout": "soon"}, TypeError, "'soon'"),
+    ({"stop_timeout": float("nan")}, ValueError, "stop_timeout is a number of seconds, not nan"),
+    ({"stop_timeout": float("inf")}, ValueError, "inf"),
     ({"graceful_timeout": -1}, ValueError, "-1"),
+    ({"env": {"A": "secret", "DEBUG": 1}}, TypeError, r"strings to strings, not \{'DEBUG': 1\}"),
+    ({"env": {"A": None}}, TypeError, "'A': None"),
+    ({"env": {1: "2"}}, TypeError, "1: '2'"),
+    ({"env": ["A=1"]}, TypeError, "env is a mapping"),
+    ({"instance_env": {"A": 5}}, TypeError, "instance_env is a mapping"),
+    ({"cwd": 5}, TypeError, "cwd is a path, not 5"),
+    ({"cwd": b"/tmp"}, TypeError, "cwd is a path"),
+    ({"custom_channels": ["x"]}, TypeError, "custom_channels is a list of descriptors"),
+    ({"custom_channels": [-1]}, ValueError, "descriptors"),
+    ({"custom_streams": ["s", "s"]}, ValueError, "each another one"),
+    ({"custom_streams": [1]}, TypeError, "a list of labels"),
+    ({"port": "80"}, TypeError, "port is a number up to 65535, not '80'"),
+    ({"port": 70000}, ValueError, "70000"),
+    ({"port": 65535, "numprocesses": 3}, ValueError, "would be 65537"),
+    ({"flapping": 5}, TypeError, "flapping is a FlappingInfo"),
+    ({"flapping": FlappingInfo(attempts=0)}, ValueError, "FlappingInfo"),
+    ({"flapping": FlappingInfo(window="long")}, ValueError, "window=long"),  # type: ignore[arg-type]
+    ({"back_off": 3}, TypeError, "back_off is a BackOff"),
+    ({"back_off": BackOff(attempts=-2)}, ValueError, "BackOff"),
+    ({"depends_on": "db"}, TypeError, "a list of names"),
+    ({"detach": "no"}, TypeError, "True or False"),
+    ({"pty": (1,)}, ValueError, r"\(rows, columns\), not \(1,\)"),
+    ({"pty": (24, 2**16)}, ValueError, "65536"),
+    ({"tty": 80}, TypeError, "80"),
+    ({"tty": True}, ValueError, "tty needs a label"),
 ]
 
 
@@ -64,8 +100,10 @@ def test_bad_settings(settings: dict[str, Any], error: type[Exception], message:
 
 
 def test_a_command_that_cannot_be_split() -> None:
-    with pytest.raises(ValueError, match="quotation"):
+    with pytest.raises(ValueError, match=r"cmd can't be split into words: .*quotation"):
         ProcessState("web", "an 'unclosed quote")
+    with pytest.raises(TypeError, match="cmd is a string, not None"):
+        ProcessState("web", None)  # type: ignore[arg-type]
     ProcessState("web", "for a shell 'it is an error of its own", shell=True)
 
 
@@ -84,6 +122,15 @@ def test_bad_settings_leave_nothing_half_added_or_half_changed(
     assert driver.manager.get_process_info("ok") == before
     driver.run_for(0)
     assert driver.kinds() == ["create", "start", "spawn"]
+
+
+def test_none_stands_for_the_default() -> None:
+    names = ("args", "env", "numprocesses", "redirect_output", "stop_signal", "restart", "flapping")
+    state = ProcessState(
+        "web", "run", graceful_timeout=5, stop_timeout=None, **dict.fromkeys(names)
+    )
+    assert state.settings == {"graceful_timeout": 5}
+    assert (state.numprocesses, state.restart, state.graceful_timeout) == (1, "always", 5)
 
 
 def test_environment_of_each_instance(monkeypatch: pytest.MonkeyPatch) -> None:

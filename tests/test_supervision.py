@@ -296,6 +296,18 @@ def test_one_that_does_not_stop_is_killed_after_its_time(driver: ManagerDriver) 
     assert 0.19 < time.monotonic() - start < 3
 
 
+def test_what_runs_stops_by_the_settings_that_it_was_started_with(driver: ManagerDriver) -> None:
+    driver.sh("web", STUBBORN, stop_timeout=0.2, redirect_output=["out"])
+    capture = driver.capture(driver.process("web"))
+    driver.run_until(lambda: capture.data)
+    start = time.monotonic()
+    driver.manager.update_process("web", "/bin/sleep", args=["60"], os_env=True, stop_timeout=60)
+    event = driver.run_until_event("exit")
+    assert event["term_signal"] == signal.SIGKILL
+    assert 0.19 < time.monotonic() - start < 3
+    driver.run_until_event("spawn", count=2)
+
+
 def test_graceful_timeout_is_the_same_setting(driver: ManagerDriver) -> None:
     driver.sh("web", STUBBORN, graceful_timeout=0.05, redirect_output=["out"])
     capture = driver.capture(driver.process("web"))

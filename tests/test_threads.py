@@ -195,7 +195,10 @@ def test_stop_always_ends_whoever_goes_on(driver: ManagerDriver) -> None:
         for number in range(ROUNDS):
             driver.manager.restart()
             driver.manager.ttin("web")
-            driver.add(f"{threading.get_ident()}-{number}", "/bin/sleep", args=["60"])
+            try:
+                driver.add(f"{threading.get_ident()}-{number}", "/bin/sleep", args=["60"])
+            except RuntimeError as error:
+                assert "has stopped" in str(error)
             driver.manager.stop_process("web")
             driver.manager.start_process("web")
 

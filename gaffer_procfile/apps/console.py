@@ -5,14 +5,13 @@ The only writer of standard output while a manager runs.
 
 from __future__ import annotations
 
-from ..lean import signal
 from ..loop import adapt
 from ..output.redact import Redactor
 from ..output.source import Source
 from ..output.tail import Tail
 from ..output.writer import Writer
 from ..slots import BACKING_OFF, GAVE_UP, PENDING
-from .outcome import describe, shell_status
+from .outcome import describe, shell_status, stop_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +120,7 @@ class ConsoleOutput:
         self._paused = False
         self._only: Sequence[str] | None = None
         self._held: list[tuple[str, str, dict[str, Any], Sequence[bytes]]] | None = None
+        self._untold: dict[int, tuple[str, dict[str, Any]]] = {}  # ends; others are left behind
 
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
@@ -129,6 +129,7 @@ class ConsoleOutput:
         self._view = self._make_view(self._loop, self._writer.write)
         manager.subscribe("spawn", self._handle_spawn)
         manager.subscribe("exit", self._handle_exit)
+        manager.subscribe("gone", self._handle_gone)
 
     def stop(self) -> None:
         self.release()
@@ -231,16 +232,27 @@ class ConsoleOutput:
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         name = self._display(event["name"], event["instance"])
+        state = self._manager.get_process_state(event["name"])
         if not event["by_itself"]:
-            as_asked = event["term_signal"] == signal.SIGTERM or shell_status(event) == 0
+            asked = stop_signals(state.settings if state is not None else {})
+            as_asked = event["term_signal"] in asked or shell_status(event) == 0
             how = "" if as_asked else f" ({describe(event)})"
             text = f"{name} stopped{how}"
         else:
-            state = self._manager.get_process_state(event["name"])
-            text = f"{name} {describe(event, state.cmd if state else '')}"
+            how = describe(event, state.cmd, state.settings) if state else describe(event)
+            text = f"{name} {how}"
             text += _what_follows(event)
-        self.say(text, "exit", self._details(event))
         self._tails.pop(event["pid"], None)
+        if event.get("left_behind") and not event["by_itself"]:
+            # A shell in front ends at once, while what it has run still cleans up and tells of it.
+            self._untold[event["pid"]] = (text, self._details(event))
+        else:
+            self.say(text, "exit", self._details(event))
+
+    def _handle_gone(self, _evtype: str, event: dict[str, Any]) -> None:
+        text, details = self._untold.pop(event["pid"], ("", {}))
+        if text:  # else it had ended by itself, which was told then
+            self.say(text, "exit", details)
 
     def _details(self, event: dict[str, Any]) -> dict[str, Any]:
         """What a program wants to know of an event, beside its text."""

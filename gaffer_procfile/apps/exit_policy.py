@@ -26,11 +26,12 @@ class ExitPolicy:
     """Ends the run by `policy`: when the first process ends, the first that fails, all, or never.
 
     With `deciding` only the end of these templates ends it. Those that run `once` may end with 0
-    without ending anything. When nothing is left that runs, the run ends by any policy but NEVER. An
-    exit that is followed by a restart is no end.
+    without ending anything. Those in `watched` are started again when a file changes: whatever
+    becomes of one of them, the run goes on and waits for that. When nothing is left that runs, the
+    run ends by any policy but NEVER. An exit that is followed by a restart is no end.
 
-    `status` is that of the first process that failed by itself; if none failed, that of the first
-    that ended; None if none ended by itself.
+    `status` is that of the first process that failed by itself and was not started again since; if
+    none failed, that of the first that ended; None if none ended by itself.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class ExitPolicy:
         policy: str = FIRST,
         deciding: AbstractSet[str] = frozenset(),
         once: Collection[str] = (),
+        watched: Collection[str] = (),
     ) -> None:
         self.status: int | None = None
         self._say = say
@@ -47,9 +49,11 @@ class ExitPolicy:
         self._policy = policy
         self._deciding = deciding
         self._once = once
+        self._watched = watched
         self.ended_by: int | None = None
         """The manager's id of the process whose end ended the run; None if something else did."""
         self._ended: set[tuple[str, int]] = set()
+        self._statuses: dict[tuple[str, int], int] = {}  # of the ends that still hold, in order
         self._is_ending = False
 
     def start(self, _loop: Any, manager: Manager) -> None:
@@ -64,18 +68,25 @@ class ExitPolicy:
         """What has happened has happened."""
 
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
-        self._ended.discard((event["name"], event["instance"]))
+        slot = event["name"], event["instance"]
+        self._ended.discard(slot)
+        if self._statuses.pop(slot, None) is not None:
+            self._find_status()
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         if not event["by_itself"] or event["then"] in WILL_RESTART:
             return
         status = shell_status(event)
-        if not self.status:
-            self.status = status
-        self._ended.add((event["name"], event["instance"]))
+        slot = event["name"], event["instance"]
+        self._note_status(slot, status)
+        self._ended.add(slot)
         if self._is_ending or self._manager.stopping:
             return
-        if self._ends_the_run(event["name"], status):
+        if event["name"] in self._watched:
+            if status != 0 or event["name"] not in self._once:
+                name = self._display(*slot)
+                self._say(f"{name} is started again when a file changes that it watches")
+        elif self._ends_the_run(event["name"], status):
             self.ended_by = event["pid"]
             name = self._display(event["name"], event["instance"])
             option = "--exit-on" if self._deciding else f"--exit-policy {self._policy}"
@@ -83,15 +94,16 @@ class ExitPolicy:
         elif self._policy != NEVER and self._all_have_ended():
             self._end("all have ended")
 
-    def handle_blocked(self, names: Sequence[str], short: Callable[[str], str]) -> None:
-        """These templates can't be started, as what they depend on has failed."""
-        if not self.status:
-            self.status = CANT_START
+    def handle_blocked(
+        self, names: Sequence[str], culprit: str, short: Callable[[str], str]
+    ) -> None:
+        """These templates can't be started, as `culprit`, which they depend on, has failed."""
         for name in names:
+            self._note_status((name, 1), CANT_START)
             state = self._manager.get_process_state(name)
             count = state.numprocesses if state is not None else 0
             self._ended.update((name, instance) for instance in range(1, count + 1))
-        if self._is_ending or self._manager.stopping:
+        if self._is_ending or self._manager.stopping or culprit in self._watched:
             return
         if self._policy in (FIRST, FAILURE) and not (
             self._deciding and self._deciding.isdisjoint(names)
@@ -100,6 +112,17 @@ class ExitPolicy:
             self._end(f"stopping because {what} can't start (--exit-policy {self._policy})")
         elif self._policy != NEVER and self._all_have_ended():
             self._end("all have ended")
+
+    def _note_status(self, slot: tuple[str, int], status: int) -> None:
+        # One that couldn't be executed again has not been started since.
+        if not self._statuses.get(slot):
+            self._statuses.pop(slot, None)
+            self._statuses[slot] = status
+            self._find_status()
+
+    def _find_status(self) -> None:
+        failed = (status for status in self._statuses.values() if status)
+        self.status = next(failed, 0 if self._statuses else None)
 
     def _ends_the_run(self, name: str, status: int) -> bool:
         if self._deciding and name not in self._deciding:
@@ -111,7 +134,7 @@ class ExitPolicy:
     def _all_have_ended(self) -> bool:
         # Not all that has ended need be there still: a changed plan may be without it.
         return all(
-            (name, instance) in self._ended
+            name not in self._watched and (name, instance) in self._ended
             for name, state in self._manager.processes.items()
             for instance in range(1, state.numprocesses + 1)
         )

@@ -10,7 +10,7 @@ from .outcome import describe, listing, shell_status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, Protocol
 
     from ..manager import Manager
@@ -30,7 +30,8 @@ class FailureReport:
     """Tells through `console` of the processes that failed by themselves.
 
     `display` turns a template's name and an instance number into the name that a person sees;
-    `policy` knows whose end ended the run.
+    `policy` knows whose end ended the run. `warnings` are what was said before the start of a process,
+    by template and instance: it may be why it failed.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class FailureReport:
         console: ConsoleOutput,
         display: Callable[[str, int], str],
         policy: Policy,
+        warnings: Mapping[tuple[str, int], str] | None = None,
     ) -> None:
         self._console = console
         self._display = display
         self._policy = policy
+        self._warnings = {} if warnings is None else warnings
         self._started: dict[int, float] = {}
         self._stopped_after: list[str] = []
         self._failures: list[_Failure] = []
@@ -59,12 +62,16 @@ class FailureReport:
                 verb = "was" if len(self._stopped_after) == 1 else "were"
                 text += f"; {listing(self._stopped_after)} {verb} stopped because of it"
             self._console.say(text, "failure", failure.details, failure.lines)
+        failed = [failure.slot for failure in self._failures if failure.slot in self._warnings]
+        for warning in dict.fromkeys(map(self._warnings.__getitem__, failed)):
+            self._console.say(warning)
 
     def restart(self) -> None:
         """What has failed has failed."""
 
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
         self._started[event["pid"]] = time.monotonic()
+        self._forget(event)
 
     def _handle_stop(self, _evtype: str, event: dict[str, Any]) -> None:
         if self._policy.ended_by is not None:
@@ -75,9 +82,11 @@ class FailureReport:
         started = self._started.pop(event["pid"], None)
         if not event["by_itself"] or shell_status(event) == 0 or event["then"] in WILL_RESTART:
             return
+        self._forget(event)
         state = self._manager.get_process_state(event["name"])
         name = self._display(event["name"], event["instance"])
-        text = f"{name} {describe(event, state.cmd if state else '')}"
+        how = describe(event, state.cmd, state.settings) if state else describe(event)
+        text = f"{name} {how}"
         if started is not None:
             text += f" after {now - started:.1f} s"
         if event["then"] == GAVE_UP:
@@ -86,18 +95,29 @@ class FailureReport:
             text += ", within a millisecond of the one before"
         lines = self._console.tail(event["pid"], LINES)
         details = {"process": name, "status": shell_status(event)}
-        self._failures.append(_Failure(event["pid"], now, text, lines, details))
+        self._failures.append(_Failure(event, now, text, lines, details))
+
+    def _forget(self, event: dict[str, Any]) -> None:
+        """What has been started again since is mended, or has failed anew."""
+        slot = event["name"], event["instance"]
+        self._failures = [failure for failure in self._failures if failure.slot != slot]
 
 
 class _Failure:
     """One process that failed: when, in words, its last lines, and what a program wants to know."""
 
-    __slots__ = ("at", "details", "id", "lines", "text")
+    __slots__ = ("at", "details", "id", "lines", "slot", "text")
 
     def __init__(
-        self, id: int, at: float, text: str, lines: list[bytes], details: dict[str, Any]
+        self,
+        event: dict[str, Any],
+        at: float,
+        text: str,
+        lines: list[bytes],
+        details: dict[str, Any],
     ) -> None:
-        self.id = id
+        self.id = event["pid"]
+        self.slot = event["name"], event["instance"]
         self.at = at
         self.text = text
         self.lines = lines

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from ..loop import Loop
+    from ..loop import Cancellable, Loop
 
 CHUNK = 1024  # bytes
+LOOK_INTERVAL = 0.5  # seconds, while we are in the background
 LOCAL_FLAGS = 3  # their place in what tcgetattr gives
 # Bracketed paste (xterm's control sequences): the terminal marks where what is pasted begins and ends.
 MARK_PASTES = b"\x1b[?2004h"
@@ -78,19 +79,31 @@ class Keyboard:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         self._modes: list[Any] = termios.tcgetattr(self._fd)
         self._is_taken = False
+        self._look: Cancellable | None = None
         self.take()
 
     @property
     def is_ours(self) -> bool:
         """Whether what is typed is meant for us: we are in the foreground."""
+        return self._foreground() == os.getpgrp()
+
+    def _foreground(self) -> int | None:
+        """The group that is; None where the terminal has hung up."""
         try:
-            return os.tcgetpgrp(self._fd) == os.getpgrp()
-        except OSError:  # it has hung up
-            return False
+            return os.tcgetpgrp(self._fd)
+        except OSError:
+            return None
 
     def take(self) -> None:
-        """Have the keys from now on."""
-        if self._is_taken or not self.is_ours:
+        """Have the keys from now on, or from when we are in the foreground."""
+        self._stop_looking()
+        if self._is_taken:
+            return
+        foreground = self._foreground()
+        if foreground != os.getpgrp():
+            if foreground is not None:
+                # To get what runs into the foreground a shell sends no signal, nor does anything else.
+                self._look = self._loop.call_later(LOOK_INTERVAL, self.take)
             return
         self._modes = termios.tcgetattr(self._fd)
         modes = list(self._modes)
@@ -103,6 +116,7 @@ class Keyboard:
 
     def give_back(self) -> None:
         """Leave the terminal as it was."""
+        self._stop_looking()
         if not self._is_taken:
             return
         self._is_taken = False
@@ -113,6 +127,11 @@ class Keyboard:
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._modes)
             except termios.error:
                 pass  # it has hung up: there is nothing to put back
+
+    def _stop_looking(self) -> None:
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
 
     def _send(self, data: bytes) -> None:
         """Tell the terminal something, unless it takes nothing now: no wait may hold up the loop."""

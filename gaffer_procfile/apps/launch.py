@@ -25,9 +25,9 @@ class Launch:
 
     One to a turn of the loop, so that output is read, Ctrl-C is heard and a first failure is
     noticed while a long Procfile is still being started. One with `dependencies` is started when
-    each of them is met; `on_blocked(names)` is called with the templates that will not be, as one
-    of them has failed. `short` turns a template's name into what a person sees. `may_change`: there
-    may be other dependencies later (`update`).
+    each of them is met; `on_blocked(names, culprit)` is called with the templates that will not be,
+    as one that they need has failed. `short` turns a template's name into what a person sees.
+    `may_change`: there may be other dependencies later (`update`).
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Launch:
         dependencies: Mapping[str, Sequence[Dependency]],
         say: Callable[[str], object],
         short: Callable[[str], str],
-        on_blocked: Callable[[list[str]], object],
+        on_blocked: Callable[[list[str], str], object],
         *,
         may_change: bool = False,
     ) -> None:
@@ -184,7 +184,7 @@ class Launch:
             names = listing([self._short(one) for one in new])
             verb = "waits" if len(new) == 1 else "wait"
             self._say(f"{names} {verb} in vain: {self._short(name)} {how}")
-            self._on_blocked(new)
+            self._on_blocked(new, name)
 
     def _be_patient(self) -> None:
         if self._timer is not None:

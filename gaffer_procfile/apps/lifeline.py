@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from ..loop import adapt
 
 TYPE_CHECKING = False
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Lifeline:
-    """Stops the manager when one of `fds` comes to its end, and tells so by `say`."""
+    """Stops the manager when one of `fds` comes to its end, and tells so by `say`. They are its own."""
 
     def __init__(self, fds: Sequence[int], say: Callable[[str], object]) -> None:
         self.broken = False
@@ -41,6 +43,8 @@ class Lifeline:
         self._manager.stop()
 
     def _let_go(self) -> None:
+        """Close them: by that the guard knows that we have heard, or are ending anyhow."""
         for fd in self._fds:
             self._loop.remove_reader(fd)
+            os.close(fd)
         self._fds.clear()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..lean import signal as numbers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +23,14 @@ def shell_status(event: Mapping[str, Any]) -> int:
     return int(event["exit_status"])
 
 
+def stop_signals(settings: Mapping[str, Any]) -> tuple[int, ...]:
+    """By which a process of these settings ends, if it ends as it was told to."""
+    signum = settings.get("stop_signal")
+    if signum is not None:
+        return (signum,)
+    return (numbers.SIGTERM, numbers.SIGHUP) if settings.get("tty") else (numbers.SIGTERM,)
+
+
 def signal_name(signum: int) -> str:
     """`SIGTERM`; `signal 99` for one that has no name."""
     import signal  # with its enums, which nobody needs before a first process has ended
@@ -31,8 +41,13 @@ def signal_name(signum: int) -> str:
         return f"signal {signum}"
 
 
-def describe(event: Mapping[str, Any], command: str = "") -> str:
-    """An `exit` event in words: `exited with status 3`, `killed by SIGSEGV`."""
+def describe(
+    event: Mapping[str, Any], command: str = "", settings: Mapping[str, Any] | None = None
+) -> str:
+    """An `exit` event in words: `exited with status 3`, `killed by SIGSEGV`.
+
+    `command` is the template's, and `settings` are its settings.
+    """
     if event.get("reason"):
         return str(event["reason"])
     if event["term_signal"]:
@@ -42,14 +57,33 @@ def describe(event: Mapping[str, Any], command: str = "") -> str:
     import signal
 
     program = re.fullmatch(_ONLY_PROGRAM, command)
-    if status == NOT_FOUND and program:
-        return f"exited with status {status} (command not found: {program[1]}?)"
-    if status == NOT_EXECUTABLE and program:
-        return f"exited with status {status} (not executable: {program[1]}?)"
+    if status in (NOT_FOUND, NOT_EXECUTABLE) and program:
+        why = _why_not_executed(status, program[1], settings or {})
+        return f"exited with status {status}" + (f" ({why})" if why is not None else "")
     if status > 128 and status - 128 in set(signal.Signals):
         # A shell around the process tells of a signal in this way.
         return f"exited with status {status} ({signal_name(status - 128)})"
     return f"exited with status {status}"
+
+
+def _why_not_executed(status: int, program: str, settings: Mapping[str, Any]) -> str | None:
+    """What was wrong with `program`, as far as that can be told now; None if it was something else."""
+    import os
+
+    from .. import script
+
+    directory = settings.get("cwd") or os.curdir
+    path = (settings.get("env") or {}).get("PATH") or os.environ.get("PATH")
+    file: str | None = os.path.join(directory, program)
+    if "/" not in program:
+        file = script.find(program, directory, path)
+    fault = script.fault(file, directory, path) if file is not None else None
+    if fault is not None:
+        return f"{program}: {fault}"
+    if status == NOT_EXECUTABLE:
+        return f"not executable: {program}?"
+    is_there = file is not None and os.path.exists(file)
+    return None if is_there else f"command not found: {program}?"
 
 
 def listing(names: Sequence[str]) -> str:

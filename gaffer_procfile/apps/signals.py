@@ -22,6 +22,10 @@ SAME_ACTION = 0.2  # seconds; within this, two signals are one keypress or one `
 class Signals:
     """Stops the manager on SIGINT, SIGTERM, SIGHUP and SIGQUIT; a second one doesn't wait for it.
 
+    A SIGHUP is never a second one: of a terminal that is closed the kernel tells, and so do its shell
+    and its multiplexer, each in its own time. And what stops for another reason isn't killed by the
+    first signal: whoever sent that may not have known.
+
     `received` is the first of them, None until then: whoever runs the manager ends by it in the end.
     A SIGHUP that was ignored (nohup) stays ignored. `halt()` is called before gaffer halts, and
     `go_on()` when it goes on.
@@ -68,14 +72,19 @@ class Signals:
             return
         self._last = now
         name = "Ctrl-C" if signum == signal.SIGINT else signal_name(signum)
-        if self.received is None:
+        is_first = self.received is None
+        if is_first:
             self.received = signum
-        if self._manager.stopping:
-            self._say(f"{name}: killing what is left")
-            self._manager.kill()
-        else:
+        if not self._manager.stopping:
             self._say(f"{name}: stopping")
             self._manager.stop()
+        elif signum == signal.SIGHUP:
+            self._say(f"{name}: stopping already")
+        elif is_first:
+            self._say(f"{name}: stopping already, another one kills what is left")
+        else:
+            self._say(f"{name}: killing what is left")
+            self._manager.kill()
 
     def _handle_halt(self, _signum: int) -> None:
         self._signal_all(signal.SIGSTOP)

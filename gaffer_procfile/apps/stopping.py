@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ..lean import signal
 from ..loop import adapt
-from .outcome import signal_name
+from .outcome import signal_name, stop_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ class StopReport:
         manager.subscribe("stop_pid", self._handle_stop)
         manager.subscribe("reap", self._handle_stop)
         manager.subscribe("exit", self._handle_exit)
+        manager.subscribe("gone", self._handle_gone)
         manager.subscribe("kill", self._handle_kill)
 
     def stop(self) -> None:
@@ -46,7 +46,11 @@ class StopReport:
         timer = self._loop.call_later(PATIENCE, self._handle_patience, event)
         self._waiting[event["pid"]] = timer
 
-    def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
+    def _handle_exit(self, evtype: str, event: dict[str, Any]) -> None:
+        if not event.get("left_behind"):
+            self._handle_gone(evtype, event)
+
+    def _handle_gone(self, _evtype: str, event: dict[str, Any]) -> None:
         timer = self._waiting.pop(event["pid"], None)
         if timer is not None:
             timer.cancel()
@@ -57,7 +61,7 @@ class StopReport:
             return
         left = state.graceful_timeout - PATIENCE
         if left >= 1:
-            signum = state.settings.get("stop_signal", signal.SIGTERM)
+            signum = stop_signals(state.settings)[0]
             name = self._display(event["name"], event["instance"])
             self._say(f"{name} goes on after {signal_name(signum)}, killing it in {left:.0f} s")
 

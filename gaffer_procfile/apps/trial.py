@@ -5,8 +5,6 @@ Without a command it is seen whether they stay up for a while, and stop as they 
 
 from __future__ import annotations
 
-import signal
-
 from ..ci.results import (
     COMPLETED,
     DIED,
@@ -22,7 +20,7 @@ from ..ci.results import (
 from ..loop import adapt
 from ..restart import NEVER
 from .exit_policy import WILL_RESTART
-from .outcome import describe, listing, shell_status
+from .outcome import describe, listing, shell_status, stop_signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,7 +168,7 @@ class Trial:
                 self._handle_command_end(event)
             return
         state = self._manager.get_process_state(event["name"])
-        how = describe(event, state.cmd if state is not None else "")
+        how = describe(event, state.cmd, state.settings) if state is not None else describe(event)
         if service.state != NOT_STARTED:
             service.ran_for = self._loop.time() - service.started_at
         if not event["by_itself"]:
@@ -205,11 +203,11 @@ class Trial:
         service.ending = "stopped"
         if not self._manager.stopping or state is None:
             return
-        signum = state.settings.get("stop_signal", signal.SIGTERM)
+        asked = stop_signals(state.settings)
         fault = ""
         if event["pid"] in self._killed:
             fault = f"had to be killed, {state.graceful_timeout:g} s after it was told to stop"
-        elif shell_status(event) not in (0, 128 + signum):
+        elif shell_status(event) not in (0, *(128 + signum for signum in asked)):
             fault = f"{how} when it was told to stop"
         if fault:
             service.ending = fault
@@ -227,7 +225,9 @@ class Trial:
         self.ended_by = id
         self._end(f"stopping because {service.name} has failed")
 
-    def handle_blocked(self, names: Sequence[str], short: Callable[[str], str]) -> None:
+    def handle_blocked(
+        self, names: Sequence[str], _culprit: str, short: Callable[[str], str]
+    ) -> None:
         """These templates can't be started, as what they depend on has failed."""
         if not self._results.culprits():
             for (name, _instance), service in self._services.items():

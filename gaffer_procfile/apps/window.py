@@ -40,10 +40,12 @@ class WindowSize:
         """A new process is told when it is spawned."""
 
     def size(self) -> tuple[int, int] | None:
-        """Rows and columns for a process; None where `fd` is no terminal."""
+        """Rows and columns for a process; None where `fd` is no terminal, or one without a size."""
         try:
             columns, rows = os.get_terminal_size(self._fd)
         except OSError:
+            return None
+        if not rows or not columns:
             return None
         return rows, max(1, columns - self._margin)
 

@@ -10,6 +10,7 @@ import os
 import sys
 
 from ..errors import GafferError, UsageError, nearest
+from ..interrupts import be_raised, end_at_once
 from ..lean import signal
 from .options import VERB_OPTIONS, is_background, split_at_word
 from .streams import complain, open_missing, show
@@ -79,6 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     open_missing()
     # Ignored, as it may be inherited, it would take the statuses of our processes away.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    # And what our parent had blocked we would never hear, nor would what we start.
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
         return _dispatch(list(sys.argv[1:] if argv is None else argv))
     except GafferError as error:
@@ -106,19 +109,20 @@ def _run(verb: str, argv: list[str]) -> int:
     if verb not in VERBS and verb not in _MODULES:
         hint = nearest(verb, VERBS) or f"the commands are {', '.join(VERBS)}"
         raise UsageError(f"no such command: {verb!r}", hint=hint)
-    if verb not in _GUARDED:
-        return int(_module(verb).run(argv))
     if verb == "start" and is_background(argv):
-        return int(_module("background").run(argv))
+        verb = "background"
+    if verb not in _GUARDED:
+        be_raised()
+        return int(_module(verb).run(argv))
+    end_at_once()
     from ..guard import enter  # with `select`, 2 ms that the other verbs don't need
 
     # What is loaded stays: looking for garbage among it is 1.5 ms of a start, and would have
     # every page of it copied for each process of ours.
     gc.disable()
     gc.freeze()
-    pid = os.getpid()  # what a shell, a service manager and a pid file know: the outer process
     guarded = enter()  # before the imports: the guard gets ready meanwhile
-    return int(_module(verb).run(argv, guarded, pid))
+    return int(_module(verb).run(argv, guarded))
 
 
 def _module(verb: str) -> Any:

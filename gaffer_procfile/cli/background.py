@@ -8,14 +8,17 @@ import subprocess
 import sys
 import tempfile
 
-from ..apps.announcement import DONE, FAILED
-from ..control import project_hash
-from ..errors import GafferError, UsageError
+from ..apps.announcement import BEGUN, DONE, FAILED
+from ..client import Connection
+from ..control import runs_in
+from ..errors import GafferError, UsageError, unreadable
 from ..guard import end_by
 from ..output.tail import Tail
+from .last_run import LOG, remember, state_directory
 from .options import BACKGROUND
 from .start import parse, prepare
 from .streams import ANNOUNCE, STDERR, complain, printable, show
+from .twins import refuse_twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
 
 LAST_LINES = 30
-LOG = "gaffer.log"
+STOPPING = b"Ctrl-C: stopping what has been started\n"
+KILLING = b"Ctrl-C: killing what is left\n"
 
 
 def run(argv: Sequence[str]) -> int:
@@ -34,6 +38,7 @@ def run(argv: Sequence[str]) -> int:
     if args.json or args.raw:
         raise UsageError("-D shows no output that could be --json or --raw")
     plan = prepare(args)
+    refuse_twins(plan)
     return _Start(plan, args, [word for word in argv if word not in BACKGROUND]).run()
 
 
@@ -41,39 +46,66 @@ class _Start:
     """The start of a run, as it is seen from here."""
 
     def __init__(self, plan: Plan, args: Namespace, argv: Sequence[str]) -> None:
+        self._directory = plan.directory
+        self._has_page = args.http is not None
         self._argv = list(argv)
-        self._log_dir = args.log_dir
-        if self._log_dir is None:
-            self._log_dir = _state_directory(plan.directory)
-            self._argv = ["--log-dir", self._log_dir, *self._argv]
+        self._has_begun = False
+        log_dir = args.log_dir
+        if log_dir is None:
+            log_dir = _make_state_directory(plan.directory)
+            self._argv = ["--log-dir", log_dir, *self._argv]
+        self._log = os.path.join(log_dir, LOG)
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._interrupts = 0
 
     def run(self) -> int:
-        log = os.path.join(self._log_dir, LOG)
-        before = os.path.getsize(log) if os.path.exists(log) else 0
+        log = self._log
+        before = _make_log(log)
         # Its complaints come by a file: whoever reads our own stderr waits until all have closed it.
         with tempfile.TemporaryFile() as complaints:
             popen, last_line = self._start(complaints)
+            if self._has_begun:
+                remember(self._directory, log, before)
+            if self._interrupts:
+                popen.wait()
+                end_by(signal.SIGINT)
             complaints.seek(0)
-            os.write(STDERR, complaints.read())
+            complaint = complaints.read()
+            os.write(STDERR, complaint)
         if last_line == FAILED:
             _show_end(log, before)
             popen.returncode = 0  # it is let go
-            complaint = f"not all is up, the rest runs on (pid {popen.pid}); `gaffer down` ends it"
-            raise GafferError(f"{complaint}, the log is {log}")
+            said = f"not all is up, the rest runs on (pid {popen.pid}); `gaffer down` ends it"
+            raise GafferError(f"{said}, the log is {log}")
         if last_line == DONE:
             show(f"gaffer runs in the background (pid {popen.pid}), its log is {log}\n")
+            if self._has_page:
+                self._show_address(popen.pid)
             show("`gaffer logs -f` shows it, `gaffer ps` how it is, `gaffer down` ends it\n")
             popen.returncode = 0  # it is let go
             return 0
         status = popen.wait()
-        _show_end(log, before)
-        complain(f"it has ended before all was up, the log is {log}")
+        if self._has_begun or not complaint:
+            _show_end(log, before)
+            complain(f"it has ended before all was up, the log is {log}")
         return status if status > 0 else 128 - status if status < 0 else 1
+
+    def _show_address(self, pid: int) -> None:
+        """Where the web page of the run is."""
+        for run in runs_in(self._directory):
+            if run.pid == pid:
+                connection = Connection(run.path)
+                url = connection.get("/run")["url"]
+                connection.close()
+                show(f"open at {printable(url)}, or by `gaffer open`\n")
 
     def _start(self, complaints: IO[bytes]) -> tuple[subprocess.Popen[bytes], bytes | None]:
         """Start it, and show what it tells; the last line, or None if it ended before that."""
         ours, theirs = os.pipe()
-        popen = subprocess.Popen(
+        before = signal.getsignal(signal.SIGINT)
+        if before != signal.SIG_IGN:
+            signal.signal(signal.SIGINT, self._handle_interrupt)
+        self._popen = popen = subprocess.Popen(
             [sys.executable, "-m", __package__.partition(".")[0], "start", *self._argv],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -83,25 +115,35 @@ class _Start:
             env={**os.environ, ANNOUNCE: str(theirs)},
         )
         os.close(theirs)
+        if self._interrupts:
+            popen.terminate()  # it wasn't there yet
         try:
-            return popen, _show_until_the_last(ours)
-        except KeyboardInterrupt:
-            popen.terminate()
-            popen.wait()
-            end_by(signal.SIGINT)
+            return popen, self._show_until_the_last(ours)
         finally:
             os.close(ours)
+            if not self._interrupts:
+                signal.signal(signal.SIGINT, before)
 
+    def _handle_interrupt(self, _signum: int, _frame: object) -> None:
+        """Pass a Ctrl-C on, each of them: the second one is for those that don't stop."""
+        self._interrupts += 1
+        over = b"\r" if os.isatty(STDERR) else b""  # over the ^C that the terminal has echoed
+        os.write(STDERR, over + (STOPPING if self._interrupts == 1 else KILLING))
+        if self._popen is not None:
+            self._popen.terminate()
 
-def _show_until_the_last(fd: int) -> bytes | None:
-    """Show the lines that come, until DONE or FAILED; None if neither does."""
-    with open(fd, "rb", closefd=False) as stream:
-        for line in stream:
-            text = line.rstrip(b"\n")
-            if text in (DONE, FAILED):
-                return text
-            show(printable(text.decode("utf-8", "surrogateescape")) + "\n")
-    return None
+    def _show_until_the_last(self, fd: int) -> bytes | None:
+        """Show the lines that come, until DONE or FAILED; None if neither does."""
+        with open(fd, "rb", closefd=False) as stream:
+            for line in stream:
+                text = line.rstrip(b"\n")
+                if text in (DONE, FAILED):
+                    return text
+                if text == BEGUN:
+                    self._has_begun = True
+                else:
+                    show(printable(text.decode("utf-8", "surrogateescape")) + "\n")
+        return None
 
 
 def _show_end(log: str, start: int) -> None:
@@ -117,11 +159,22 @@ def _show_end(log: str, start: int) -> None:
         show(line.decode("utf-8", "surrogateescape") + "\n")
 
 
-def _state_directory(directory: str) -> str:
+def _make_log(log: str) -> int:
+    """Have a log that can be written to; how long it is. GafferError without one: who would tell?"""
+    try:
+        os.makedirs(os.path.dirname(log) or os.curdir, exist_ok=True)
+        with open(log, "ab") as file:
+            return file.tell()
+    except OSError as error:
+        raise GafferError(
+            f"can't write the log {log}: {unreadable(error)}",
+            hint="--log-dir names another place",
+        ) from error
+
+
+def _make_state_directory(directory: str) -> str:
     """Where the log of a project is kept that has no --log-dir."""
-    base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-    name = f"{os.path.basename(directory) or 'root'}-{project_hash(directory)[:8]}"
-    path = os.path.join(base, "gaffer", name)
+    path = state_directory(directory)
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except OSError as error:

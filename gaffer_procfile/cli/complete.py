@@ -1,6 +1,7 @@
 """`gaffer __complete WORD ...`: what the last word may become, a line each, for a shell's completion.
 
-After a tab comes what it is. `:files` or `:directories` leaves it to the shell.
+After a tab comes what it is. `:files` or `:directories` leaves it to the shell, `:commands` has it add
+the programs that it finds.
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ if TYPE_CHECKING:
 
 _TEXT_COLUMN = 21  # of the list of commands
 PATIENCE = 1.0  # seconds for a run to answer in: somebody waits for the next key
-FILES, DIRECTORIES = (":files", ""), (":directories", "")
+FILES, DIRECTORIES, COMMANDS = (":files", ""), (":directories", ""), (":commands", "")
 
-_OF_FILES = {"start", "run", "plan", "env"}  # these take names of the Procfile
+_OF_FILES = {"start", "plan", "env"}  # these take names of the Procfile
 _OF_RUN = {"ps", "logs", "events", "stop", "restart", "wait"}  # and these of what runs
 _NAMED_BY_OPTION = {"--only", "--hide", "-x", "--exclude", "-s", "--service", "--exit-on"}
 _NAMED_BY_OPTION.add("--allow-exit")
 _FILE_METAVARS = {"FILE"}
 _DIRECTORY_METAVARS = {"DIR"}
+FORMATION = "NAME=N,..."
 
 
 def run(argv: Sequence[str]) -> int:
@@ -48,7 +50,7 @@ def candidates(before: Sequence[str], current: str) -> Iterable[Candidate]:
     options, rest = split_at_word(before, VERB_OPTIONS)
     if not rest:
         if options and (wanted := _wanting(options, VERB_OPTIONS)):
-            return _values(wanted, "start", before)
+            return _values(wanted, "start", before, current)
         if current.startswith("-"):
             return _names_of(VERB_OPTIONS)
         return _verbs()
@@ -56,12 +58,14 @@ def candidates(before: Sequence[str], current: str) -> Iterable[Candidate]:
     if verb == "help" or verb == "completion":
         return () if given else _arguments(verb, (), before)
     if verb == "run" and split_at_word(given, COMMON)[1]:
-        return ((FILES[0], ""),)  # it is another program's command line by now
+        return [FILES]  # it is another program's command line by now
+    if verb == "test" and "--" in given:
+        return [COMMANDS if given[-1] == "--" else FILES]
     if not current.startswith("-") and not given:
         return _arguments(verb, (), before)
     known = options_of(verb)
     if (wanted := _wanting(given, known)) is not None:
-        return _values(wanted, verb, before)
+        return _values(wanted, verb, before, current)
     if current.startswith("-"):
         return _names_of(known)
     return _arguments(verb, _positionals(given, known), before)
@@ -147,7 +151,7 @@ def _verbs() -> Iterator[Candidate]:
 # ---- values and arguments
 
 
-def _values(option: Option, verb: str, before: Sequence[str]) -> Iterable[Candidate]:
+def _values(option: Option, verb: str, before: Sequence[str], current: str) -> Iterable[Candidate]:
     choices = option.settings.get("choices")
     if choices:
         return [(choice, "") for choice in choices]
@@ -158,6 +162,9 @@ def _values(option: Option, verb: str, before: Sequence[str]) -> Iterable[Candid
         return [DIRECTORIES]
     if not _NAMED_BY_OPTION.isdisjoint(option.names):
         return _project_names(before)
+    if metavar == FORMATION:
+        said = current[: current.rfind(",") + 1]  # those before are as they are
+        return [(f"{said}{name}=", text) for name, text in _project_names(before)]
     return ()
 
 
@@ -167,6 +174,8 @@ def _arguments(verb: str, given: Sequence[str], before: Sequence[str]) -> Iterab
         return _verbs()
     if verb == "completion":
         return [("bash", ""), ("fish", ""), ("zsh", "")]
+    if verb == "run":
+        return [*_project_names(before), COMMANDS]
     if verb in _OF_FILES:
         return _project_names(before)
     if verb in _OF_RUN:

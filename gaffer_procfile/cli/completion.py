@@ -45,6 +45,12 @@ _gaffer() {
         case "$word" in
             :files) compopt -o default 2> /dev/null; return ;;
             :directories) compopt -o dirnames 2> /dev/null; return ;;
+            :commands)
+                compopt -o default 2> /dev/null
+                while IFS= read -r word; do
+                    COMPREPLY+=("$word")
+                done < <(compgen -c -- "$current")
+                continue ;;
         esac
         word="${word%%$'\\t'*}"
         case "$word" in
@@ -66,6 +72,7 @@ _gaffer() {
         case "$line" in
             (:files) _files; return ;;
             (:directories) _files -/; return ;;
+            (:commands) [[ "$PREFIX" == */* ]] && _files || _command_names -e; continue ;;
             ('') continue ;;
         esac
         word="${line%%$'\\t'*}"
@@ -97,7 +104,10 @@ function __gaffer_complete
         case :directories
             __fish_complete_directories (commandline -ct)
         case '*'
-            printf '%s\\n' $found
+            string match -v :commands -- $found
+            if contains :commands $found
+                complete -C (commandline -ct)
+            end
     end
 end
 complete -c gaffer -f -a '(__gaffer_complete)'

@@ -51,7 +51,7 @@ def run(argv: Sequence[str]) -> int:
     )
     args = made.parse_args(argv)
     timeout = seconds_of(args.timeout, "--timeout")
-    remotes = find_remotes(args.directory)
+    remotes = find_remotes(args.directory, verb="down")
     ends = [_End(remote) for remote in remotes]
     for remote in remotes:
         _ask(remote, kill=args.kill)

@@ -21,6 +21,7 @@ _PLAIN = {
     "stop_pid": "was told to stop",
     "give_up": "ended too often, giving up",
     "ready": "is ready",
+    "gone": "is gone, with all that it had left behind",
     "kill": "was killed, as it didn't stop in time",
     "not_ready": "isn't ready",
     "unhealthy": "isn't well",

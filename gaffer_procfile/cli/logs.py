@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Show what the processes of the running gaffer wrote, with -f also what they write from now on.
-gaffer keeps the last 4 MiB of all of them in memory; what is older comes from the log files, if
+gaffer keeps the last 1 MiB of all of them in memory; what is older comes from the log files, if
 `gaffer start` has some (-D, --log-dir)."""
 
 EXAMPLES = """\

@@ -48,7 +48,7 @@ def parser(
     """The parser of one verb."""
     made = Parser(
         prog=f"gaffer {verb}",
-        usage=f"gaffer {verb} {usage}",
+        usage=f"gaffer {verb} {usage}".rstrip(),
         description=description,
         epilog=epilog,
         formatter_class=_Formatter,

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
 
 def project_options(
-    args: Namespace, names: Sequence[str] = (), *, keeping: Plan | None = None
+    args: Namespace,
+    names: Sequence[str] = (),
+    *,
+    keeping: Plan | None = None,
+    is_to_run: bool = False,
 ) -> Options:
     """What the options say about the project. Raises UsageError, also for a -d that isn't there.
 
     `keeping` is a plan whose processes run: ports that were moved for it stay where they are.
+    `is_to_run`: this process is going to run it, so its ports are nobody else's any more.
     """
     formation = getattr(args, "concurrency", None)
     try:
@@ -50,17 +55,17 @@ def project_options(
         formation=formation,
         profiles=split_names(getattr(args, "profile", None)),
         with_dependencies=not getattr(args, "no_deps", False),
-        move_ports=_move_ports(keeping) if getattr(args, "auto_port", False) else None,
+        move_ports=_move_ports(keeping, is_to_run) if getattr(args, "auto_port", False) else None,
     )
 
 
-def _move_ports(keeping: Plan | None) -> MovePorts:
+def _move_ports(keeping: Plan | None, is_to_run: bool) -> MovePorts:
     if keeping is not None:
         ports = {template.full_name: template.port for template in keeping.templates}
         return lambda _directory, first_ports, *_: ({**first_ports, **ports}, None)
-    from ..preflight.auto_port import move_if_taken
+    from ..preflight.auto_port import find_ports, take_ports
 
-    return move_if_taken
+    return take_ports if is_to_run else find_ports
 
 
 def _is_pattern(text: str) -> bool:

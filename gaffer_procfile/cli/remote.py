@@ -30,16 +30,22 @@ class NothingRunning(GafferError):
     exit_status = NOTHING_RUNS
 
     def __init__(self, directory: str) -> None:
+        from .last_run import describe_last  # it hardly ever is needed
+
         path = os.path.realpath(directory)
-        super().__init__(f"nothing is running in {path}", hint="`gaffer start` starts it")
+        hint = "`gaffer start` starts it"
+        last = describe_last(path)
+        super().__init__(
+            f"nothing is running in {path}", hint=hint if last is None else f"{hint}; {last}"
+        )
 
 
 class Remote:
     """One run, and its processes as they were when last looked at."""
 
-    def __init__(self, run: Run, timeout: float = TIMEOUT) -> None:
+    def __init__(self, run: Run, timeout: float = TIMEOUT, verb: str | None = None) -> None:
         self.run = run
-        self.connection = Connection(run.path, timeout)
+        self.connection = Connection(run.path, timeout, f"gaffer-{verb}" if verb else "gaffer")
         self.processes: list[Json] = []
         self.has_ended = False
 
@@ -102,13 +108,15 @@ class Target:
         return [each for each in self.instances() if each["id"] is not None]
 
 
-def find_remotes(directory: str | None, timeout: float = TIMEOUT) -> list[Remote]:
+def find_remotes(
+    directory: str | None, timeout: float = TIMEOUT, *, verb: str | None = None
+) -> list[Remote]:
     """The runs of the project that `directory` is in, which have so many seconds to answer in.
 
-    Raises NothingRunning.
+    `verb` is what is going to give them orders. Raises NothingRunning.
     """
     place = directory_of(directory)
-    remotes = [Remote(run, timeout) for run in runs_of(place)]
+    remotes = [Remote(run, timeout, verb) for run in runs_of(place)]
     for remote in remotes:
         remote.look()
     remotes = [remote for remote in remotes if not remote.has_ended]
@@ -125,8 +133,10 @@ def names_of(remotes: Iterable[Remote]) -> Names:
 def choose(remotes: Sequence[Remote], words: Iterable[str]) -> list[Target]:
     """What `words` mean, in their order; all, if there are none. Raises UnknownProcessError.
 
-    A name that several runs have means all of them.
+    A name that several runs have means all of them. Raises Gone if all runs have ended meanwhile.
     """
+    if all(remote.has_ended for remote in remotes):
+        raise Gone
     names = names_of(remotes)
     chosen: dict[tuple[str, str], Target] = {}
     for word in words:

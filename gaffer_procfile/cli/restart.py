@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from ..apps.exit_policy import WILL_RESTART
+from ..apps.outcome import listing
 from ..client import Gone
 from ..errors import GafferError
 from .options import Option
@@ -46,7 +49,9 @@ def run(argv: Sequence[str]) -> int:
     )
     add_names(made, nargs="*")
     args = made.parse_intermixed_args(argv)
-    targets = choose(find_remotes(args.directory), args.names)
+    targets = choose(find_remotes(args.directory, verb="restart"), args.names)
+    if not args.json:
+        _tell_of_changed_files(targets)
     restarts = _Restarts(is_silent=args.json)
     with Progress((target.remote for target in targets), restarts.handle) as progress:
         for target in targets:
@@ -58,6 +63,22 @@ def run(argv: Sequence[str]) -> int:
     if args.json:
         show_json(restarts.described())
     return GafferError.exit_status if restarts.has_failed else 0
+
+
+def _tell_of_changed_files(targets: Sequence[Target]) -> None:
+    """A restart gives a process what was read at the start: say it where a file says otherwise."""
+    changed: dict[str, None] = {}
+    for remote in dict.fromkeys(target.remote for target in targets):
+        run = remote.connection.get("/run")
+        # A gaffer that was started before it was brought up to date doesn't tell.
+        changed.update(dict.fromkeys(run.get("changed_files", ())))
+    if changed:
+        names = listing([f"`{printable(os.path.relpath(path))}`" for path in changed])
+        has, it = ("has", "it") if len(changed) == 1 else ("have", "them")
+        complain(
+            f"{names} {has} changed since the start: `gaffer down` and `gaffer start` use {it}, "
+            "or `watch_config: true` does at once"
+        )
 
 
 class _Restarts:

@@ -39,7 +39,9 @@ if TYPE_CHECKING:
         status: int | None
         ended_by: int | None
 
-        def handle_blocked(self, names: Sequence[str], short: Callable[[str], str]) -> None: ...
+        def handle_blocked(
+            self, names: Sequence[str], culprit: str, short: Callable[[str], str]
+        ) -> None: ...
 
 
 STOP_TIMEOUT = 5.0  # seconds
@@ -87,9 +89,11 @@ class Run:
         self._make_view = make_view
         self._has_keys = has_keys
         self._tells_when_ready = tells_when_ready
+        self._blocked_listeners: list[Callable[[Sequence[str]], object]] = []
         self._window: WindowSize | None = None
         self._config_apps: ConfigApps | None = None
         self._broken: OSError | None = None
+        self._warnings: dict[tuple[str, int], str] = {}  # of ports that are in use
         self._had_terminal = os.isatty(STDOUT)
         self._manager = Manager(_event_loop())
         self._names = plan.names
@@ -127,7 +131,7 @@ class Run:
             else Signals(self._console.say)
         )
         self._policy = self._make_policy(self._console.say)
-        self._failures = FailureReport(self._console, self._display, self._policy)
+        self._failures = FailureReport(self._console, self._display, self._policy, self._warnings)
         if plan.has_config:
             from .config_apps import ConfigApps
 
@@ -154,7 +158,7 @@ class Run:
 
         GafferError, and nothing has been started, if a port that it needs is in use.
         """
-        _refuse_taken_ports(self._plan)
+        self._note_taken_ports()
         if self._guarded is not None:
             self._guarded.wait()
         try:
@@ -183,6 +187,21 @@ class Run:
             raise
         self._console.finish()
         return self._end()
+
+    def _note_taken_ports(self) -> None:
+        """Say which ports are in use. Raises the last of those that the plan can't do without."""
+        problems = find_taken(self._plan)
+        errors = [problem for problem in problems if problem.severity == "error"]
+        for problem in problems:
+            self._warnings.update(dict.fromkeys(problem.owners, str(problem)))
+        hinted = errors or [problem for problem in problems if problem.hint]
+        for problem in problems:
+            if problem not in hinted[-1:]:
+                problem.hint = None  # the last one's is for all
+            if problem not in errors[-1:]:
+                complain(str(problem))
+        if errors:
+            raise errors[-1]
 
     def _make_room(self) -> None:
         """Allow ourselves the descriptors that so many processes take, as far as we may."""
@@ -254,7 +273,7 @@ class Run:
             _dependencies(self._plan),
             self._console.say,
             names.short,
-            lambda blocked: self._policy.handle_blocked(blocked, names.short),
+            self._handle_blocked,
             may_change=reload is not None,
         )
         apps.append(self._launch)
@@ -313,8 +332,19 @@ class Run:
             self._config_apps.watch()
         self._launch.update(_dependencies(plan), added, changed)
 
+    def on_blocked(self, listener: Callable[[Sequence[str]], object]) -> None:
+        """Call `listener(names)` with templates that can't be started."""
+        self._blocked_listeners.append(listener)
+
+    def _handle_blocked(self, names: Sequence[str], culprit: str) -> None:
+        self._policy.handle_blocked(names, culprit, self._names.short)
+        for listener in self._blocked_listeners:
+            listener(names)
+
     def _handle_broken_output(self, error: OSError) -> None:
         self._broken = error
+        if self._manager.started:  # else nobody reads the last lines, and the logs are closed
+            self._console.say(f"can't write to standard output ({error.strerror}): stopping")
         self._manager.stop()
 
     def _end(self) -> int:
@@ -333,19 +363,6 @@ class Run:
 
 def _dependencies(plan: Plan) -> dict[str, Sequence[Dependency]]:
     return {template.full_name: template.depends_on for template in plan.templates}
-
-
-def _refuse_taken_ports(plan: Plan) -> None:
-    """Say which ports are in use. Raises the last of those that the plan can't do without."""
-    problems = find_taken(plan)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    for problem in errors[:-1]:
-        problem.hint = None  # the last one's is for all
-    for problem in problems:
-        if problem not in errors[-1:]:
-            complain(str(problem))
-    if errors:
-        raise errors[-1]
 
 
 def _event_loop() -> Any:

@@ -40,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
     made.add_argument("changes", metavar="NAME=N", nargs="+", help="how many of which")
     args = made.parse_intermixed_args(argv)
     wanted = [_change(word) for word in args.changes]
-    remotes = find_remotes(args.directory)
+    remotes = find_remotes(args.directory, verb="scale")
     changed: dict[tuple[Remote, str], int] = {}  # how many ran before
     chosen = [(target, body) for name, body in wanted for target in choose(remotes, [name])]
     for target, _body in chosen:

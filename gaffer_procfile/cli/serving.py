@@ -38,29 +38,33 @@ class Serving:
     a moment later: what that takes would delay the start, of which nothing is missed. Without a
     place for a socket the run goes on without. `pid` is as for UnixListener, `tcp` and `token_file`
     are as for HttpHandler; an address that can't be had is a GafferError of `start`. `secrets()`
-    are what is kept out of its log; `log_dir` is where the run has log files.
+    are what is kept out of its log; `log_dir` is where the run has log files. `info()`
+    is what is told of the run beside what the API tells of each. `when_found()` is called
+    when others can find the socket, or can't any more because there will be none.
     """
 
     def __init__(
         self,
         plan: Plan,
-        say: Callable[[str], object],
+        say: Callable[..., object],
         secrets: Callable[[], Sequence[bytes]],
         *,
         tcp: str | None = None,
         token_file: str | None = None,
-        info: Mapping[str, Any] | None = None,
+        info: Callable[[], Mapping[str, Any]] | None = None,
         log_dir: str | None = None,
         pid: int | None = None,
+        when_found: Callable[[], object] = lambda: None,
     ) -> None:
         self._plan = plan
         self._say = say
         self._secrets = secrets
         self._tcp = tcp
         self._token_file = token_file
-        self._info = info or {}
+        self._info = info
         self._log_dir = log_dir
         self._pid = pid
+        self._when_found = when_found
         self._listener: UnixListener | None = None
         self._handler: HttpHandler | None = None
         self._backlog: Backlog | None = None
@@ -78,6 +82,7 @@ class Serving:
             self._timer = self._loop.call_later(SOCKET_DELAY, self._listen)
 
     def stop(self) -> None:
+        self._when_found()
         if self._timer is not None:
             self._timer.cancel()
         if self._handler is not None:
@@ -101,6 +106,8 @@ class Serving:
             assert self._backlog is not None
             self._backlog.drop()
             return
+        finally:
+            self._when_found()
         self._timer = self._loop.call_later(DELAY - SOCKET_DELAY, self._begin)
 
     def _make_listener(self) -> UnixListener:
@@ -123,11 +130,13 @@ class Serving:
             display=plan.names.display,
             names=self._find_name,
             probed=[t.full_name for t in plan.templates if t.ready is not None],
-            info=lambda: self._info,
+            info=self._info,
             disk_logs=self._find_disk_logs(),
             listener=self._listener or self._make_listener(),
+            on_order=lambda order: self._say(order, "order"),
         )
         handler.start(self._raw_loop, self._manager)
+        self._when_found()
         logs.start(self._raw_loop, self._manager)
         if self._backlog is not None:
             self._backlog.hand_over(handler.record, logs)

@@ -40,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
     add_names(made)
     args = made.parse_intermixed_args(argv)
     number, name = signal_of(args.signal)
-    found = choose_running(choose(find_remotes(args.directory), args.names))
+    found = choose_running(choose(find_remotes(args.directory, verb="signal"), args.names))
     for remote, instance in found:
         ask(remote, f"/instances/{instance['id']}/signal", {"signal": number, "tree": args.tree})
         if not args.json:

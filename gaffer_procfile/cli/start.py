@@ -11,7 +11,7 @@ from .options import COMMON, OUTPUT, PORTS, SERVING, START, Unsaid, seconds, spl
 from .project import project_options
 from .running import Run
 from .streams import STDOUT, complain, take_descriptor
-from .twins import refuse_twins
+from .twins import Claim, refuse_twins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,24 +37,37 @@ examples:
   gaffer start -x clock            all but this one
   gaffer start -c web=2,worker=0   two of web, no worker, one of each other
   gaffer start -e .env,.env.local  both files, the later one wins
-  gaffer start --no-prefix -q      nothing but what the processes write
+  gaffer start --no-prefix         nothing but what the processes write
 
 exit status: that of the first process that failed (128 + n if signal n killed it); 0 if none
 did; 1 if the Procfile is wrong, 2 if the command line is. After Ctrl-C gaffer ends by SIGINT
 itself (130 for a shell), so that a script around it ends too."""
 
 
-def run(argv: Sequence[str], guarded: Guarded | None = None, pid: int | None = None) -> int:
-    """`pid` is the number by which the user knows this run, where it isn't this process's."""
+def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
     args = parse(argv)
     if args.background:
         raise UsageError("-D stands alone, it can't be among other letters")
     announced_by = take_descriptor()
-    plan = prepare(args, is_told=announced_by is not None)
+    plan = prepare(args, is_told=announced_by is not None, is_to_run=True)
+    with Claim(plan.directory) as claim:
+        refuse_twins(plan)
+        return _run(plan, args, guarded, announced_by, claim)
+
+
+def _run(
+    plan: Plan,
+    args: Namespace,
+    guarded: Guarded | None,
+    announced_by: int | None,
+    claim: Claim,
+) -> int:
     deciding = frozenset(
         full for word in split_names(args.exit_on) for full in plan.names.find(word)
     )
     once = _find_once(plan)
+    # Who says what ends the run means these, too.
+    watched = set() if args.exit_policy or deciding else _find_watched(plan)
 
     def find_policy() -> str:
         from ..apps.exit_policy import FIRST  # not before the first process, nor is what needs it
@@ -64,32 +77,42 @@ def run(argv: Sequence[str], guarded: Guarded | None = None, pid: int | None = N
     def make_policy(say: Callable[[str], object]) -> ExitPolicy:
         from ..apps.exit_policy import ExitPolicy
 
-        return ExitPolicy(say, plan.names.display, find_policy(), deciding, once)
+        return ExitPolicy(say, plan.names.display, find_policy(), deciding, once, watched)
 
     def reload() -> Plan:
         changed = load(project_options(args, args.names, keeping=plan))
-        once.clear()  # the policy holds it
+        once.clear()  # the policy holds both
         once.update(_find_once(changed))
+        if not (args.exit_policy or deciding):
+            watched.clear()
+            watched.update(_find_watched(changed))
         return changed
 
     def make_apps(run: Run) -> list[App]:
+        from .plan_files import PlanFiles
         from .serving import Serving
 
+        # With `watch_config` what has changed is in use.
+        files = PlanFiles(() if plan.watches_its_files else plan.files)
         serving = Serving(
             plan,
             run.say,
             lambda: run.secrets,
             tcp=args.http,
             token_file=args.http_token_file,
-            info={"exit_policy": "exit-on" if deciding else find_policy()},
+            info=lambda: {
+                "exit_policy": "exit-on" if deciding else find_policy(),
+                "changed_files": files.changed(),
+            },
             log_dir=args.log_dir,
-            pid=pid,
+            pid=guarded.pid if guarded is not None else None,
+            when_found=claim.release,
         )
         if announced_by is None:
             return [serving]
         from .announcing import make_announcement
 
-        return [serving, *make_announcement(announced_by, plan, run.say)]
+        return [serving, *make_announcement(announced_by, plan, run)]
 
     run = Run(
         plan,
@@ -116,7 +139,18 @@ def parse(argv: Sequence[str]) -> Namespace:
     if args.exit_on and args.exit_policy:
         raise UsageError("--exit-on is a policy of its own, it can't be with --exit-policy")
     _stop_timeout(args)
+    if args.http is not None:
+        _check_address(args.http)
     return args
+
+
+def _check_address(address: str) -> None:
+    from ..http.listen import ListenError, split_address
+
+    try:
+        split_address(address)
+    except ListenError as error:
+        raise UsageError(f"--http: {error.message}", hint=error.hint) from error
 
 
 def make_parser() -> Parser:
@@ -135,18 +169,29 @@ def make_parser() -> Parser:
     return made
 
 
-def prepare(args: Namespace, *, is_told: bool = False) -> Plan:
-    """The plan, if it can be run. What is wrong with it is said, unless it `is_told` already."""
-    plan = load(project_options(args, args.names))
+def prepare(args: Namespace, *, is_told: bool = False, is_to_run: bool = False) -> Plan:
+    """The plan, if it can be run. What is wrong with it is said, unless it `is_told` already.
+
+    `is_to_run`: in this process.
+    """
+    plan = load(project_options(args, args.names, is_to_run=is_to_run))
     if not is_told:
         for problem in plan.problems:
             complain(str(problem))
-    refuse_twins(plan)
     return plan
 
 
 def _find_once(plan: Plan) -> set[str]:
     return {template.full_name for template in plan.templates if template.once}
+
+
+def _find_watched(plan: Plan) -> set[str]:
+    """Those that a changed file starts again; one that is sent a signal then has to be there."""
+    return {
+        template.full_name
+        for template in plan.templates
+        if template.watch is not None and template.watch.signal is None
+    }
 
 
 def _has_keys(args: Namespace) -> bool:

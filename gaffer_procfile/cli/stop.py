@@ -40,7 +40,7 @@ def run(argv: Sequence[str]) -> int:
     )
     add_names(made)
     args = made.parse_intermixed_args(argv)
-    targets = choose(find_remotes(args.directory), args.names)
+    targets = choose(find_remotes(args.directory, verb="stop"), args.names)
     with Progress(target.remote for target in targets) as progress:
         stopping = [(target.remote, each) for target in targets for each in target.instances()]
         for target in targets:

@@ -22,7 +22,7 @@ from .output import make_prefixes
 from .parser import parser
 from .project import project_options
 from .running import STOP_TIMEOUT, Run
-from .streams import STDOUT, complain, wants_colour
+from .streams import STDERR, STDOUT, complain, wants_colour
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _options() -> list[Option]:
     return [*TEST, *COMMON, *PORTS, *taken]
 
 
-def run(argv: Sequence[str], guarded: Guarded | None = None, _pid: int | None = None) -> int:
+def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
     known = _options()
     made = parser(
         "test",
@@ -102,7 +102,7 @@ def run(argv: Sequence[str], guarded: Guarded | None = None, _pid: int | None = 
     args = made.parse_args(options)
     apply_defaults(args)
     _settle_output(args)
-    plan = load(project_options(args, split_names(args.service)))
+    plan = load(project_options(args, split_names(args.service), is_to_run=True))
     for problem in plan.problems:
         complain(str(problem))
     return _CiRun(plan, args, command, guarded).run()
@@ -154,8 +154,7 @@ class _CiRun:
     def run(self) -> int:
         if self._args.junit is not None:
             self._write_junit(b"")  # if it can't be, nothing is run
-            if os.path.isfile(self._args.junit):
-                os.unlink(self._args.junit)  # an older report is not to be taken for this run's
+            self._remove_report()
         status = self._run.run()
         return status if status or self._has_written else GafferError.exit_status
 
@@ -292,11 +291,20 @@ class _CiRun:
     def _write_junit(self, report: bytes) -> None:
         path = self._args.junit
         try:
-            os.makedirs(os.path.dirname(path) or os.curdir, exist_ok=True)
+            os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
             with open(path, "wb") as file:
                 file.write(report)
         except OSError as error:
             raise GafferError(unreadable(error), file=path) from error
+
+    def _remove_report(self) -> None:
+        """An older report is not to be taken for this run's. A link to it stays."""
+        path = os.path.realpath(self._args.junit)
+        streams = [os.fstat(stream) for stream in (STDOUT, STDERR)]
+        if os.path.isfile(path) and not any(
+            os.path.samestat(os.stat(path), stream) for stream in streams
+        ):
+            os.unlink(path)
 
     def _last_lines(self, name: str) -> Sequence[bytes]:
         kept = self._outputs.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from ..errors import UsageError
+from ..errors import GafferError, UsageError
 from .options import Option
 from .parser import parser
 from .streams import show
@@ -74,8 +74,14 @@ def seconds_of(text: str | None, name: str) -> float | None:
 
 
 def directory_of(directory: str | None) -> str:
-    """The directory that `-d` names, or the current one. Raises UsageError if it isn't one."""
+    """The directory that `-d` names, or the current one. Raises GafferError if it isn't one."""
     if directory is None:
+        try:
+            os.stat(os.getcwd())
+        except OSError as error:
+            raise GafferError(
+                "the current directory is gone", hint="cd into another one"
+            ) from error
         return "."
     if not os.path.isdir(directory):
         what = "is not a directory" if os.path.exists(directory) else "doesn't exist"

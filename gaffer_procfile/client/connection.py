@@ -21,12 +21,13 @@ class Connection:
     """Speaks with the server at the socket `path`; connects when there is something to ask.
 
     Every method raises Gone if the run isn't there any more, NoAnswer if it says nothing for `timeout`
-    seconds, Refused if it says no, and BadResponse.
+    seconds, Refused if it says no, and BadResponse. `agent` is who asks: the run tells of orders.
     """
 
-    def __init__(self, path: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, path: str, timeout: float = TIMEOUT, agent: str = "gaffer") -> None:
         self._path = path
         self._timeout = timeout
+        self._agent = agent
         self._socket: _socket.socket | None = None
 
     def get(self, target: str) -> Any:
@@ -101,6 +102,7 @@ class Connection:
 
     def send(self, method: str, target: str, body: bytes | None = None, kind: str = "") -> None:
         head = f"{method} {target} HTTP/1.1\r\nHost: gaffer\r\nAccept: */*\r\n"
+        head += f"User-Agent: {self._agent}\r\n"
         if body is not None:
             head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         request = f"{head}\r\n".encode("ascii") + (body or b"")

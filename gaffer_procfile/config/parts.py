@@ -137,7 +137,7 @@ _LOG = setting(
     RegularExpression(),
     "A line of its output has a match of this regular expression (Python's; colours are left out).",
 )
-_EXEC = setting(Text("a command"), "This command ends with status 0.")
+_EXEC = setting(Text("the text of a command"), "This command ends with status 0.")
 _FILE = setting(PATH, "This file exists.")
 _NOTIFY = setting(Yes(), "It says READY=1, by the sd_notify protocol.")
 _OWN_PORT = setting(

@@ -110,4 +110,9 @@ def suggestion(name: str, known: Iterable[str], topic: str) -> str | None:
 
 def quoted(text: str) -> str:
     """`text` for a message: short, and safe to print whatever it has in it."""
-    return repr(text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…")
+    return repr(shortened(text))
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text that is too long for a message."""
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"

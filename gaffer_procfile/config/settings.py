@@ -68,7 +68,7 @@ class ProcessSettings(Settings):
     """What is said of a process; None is what isn't said."""
 
     command: str | None = setting(
-        Text("a command"),
+        Text("the text of a command"),
         "What is run, by /bin/sh. Needed where the Procfile has no entry of this name.",
         default=None,
         unsaid="the Procfile's",
@@ -208,7 +208,9 @@ class GroupSettings(Settings):
     )
 
 
-_PROCESS_SETTINGS = Section("process", ProcessSettings.fields, ProcessSettings, may_be_null=True)
+_PROCESS_SETTINGS = Section(
+    "process", ProcessSettings.fields, ProcessSettings, may_be_null=True, meant_by_text="command"
+)
 _GROUP_SETTINGS = Forms(
     "a directory, or a mapping with directory",
     {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .kinds import UNREAD, Kind, Reading, Text
 from .nodes import LIST, MAPPING, NULL, TEXT, Node
-from .problems import quoted, suggestion
+from .problems import quoted, shortened, suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,12 +97,14 @@ class Section(Kind):
         may_be_null: bool = False,
         ignores: str | None = None,
         hint_at_mapping: str | None = None,
+        meant_by_text: str | None = None,
     ) -> None:
         """`name` is that of its definition in the schema, and its topic in foreign.py.
 
         `is_whole`: replaced, never merged into. `may_be_null`: null is the same as an empty
         mapping. `ignores`: how keys begin that are left to the user. `hint_at_mapping` is for an
-        unknown key with a mapping, and nothing near.
+        unknown key with a mapping, and nothing near. `meant_by_text` is the key whose value text in
+        place of the mapping probably is.
         """
         self.expected = f"a mapping of its settings ({', '.join(list(fields)[:3])} …)"
         self.name = name
@@ -112,6 +114,7 @@ class Section(Kind):
         self._may_be_null = may_be_null
         self._ignores = ignores
         self._hint_at_mapping = hint_at_mapping
+        self._meant_by_text = meant_by_text
 
     def inner(self, key: str) -> Kind | None:
         return self.keys[key].kind if key in self.keys else None
@@ -120,7 +123,10 @@ class Section(Kind):
         if node.kind == NULL and self._may_be_null:
             return self._make()
         if node.kind != MAPPING:
-            return self.refuse(node, path, reading)
+            hint = None
+            if node.kind == TEXT and self._meant_by_text is not None:
+                hint = f"write `{self._meant_by_text}: {shortened(node.text)}`"
+            return self.refuse(node, path, reading, hint)
         values: dict[str, Any] = {}
         is_complete = True
         for text, (key, entry) in node.entries.items():
@@ -203,7 +209,7 @@ class Variants(Kind):
         for text, (key_node, _) in node.entries.items():
             if all(text not in section.keys for section in self.sections.values()):
                 known = list(dict.fromkeys(k for s in self.sections.values() for k in s.keys))
-                hint = suggestion(text, known, "")
+                hint = suggestion(text, known, "") or f"it needs one of {', '.join(self.sections)}"
                 reading.problems.report(key_node.place, f"unknown key {quoted(text)}", hint)
                 return UNREAD
         names = ", ".join(self.sections)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CHUNK = 64 * 1024
 NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
+_AROUND_HEADER = len(b": \r\n")
 SURPLUS = 64 * 1024  # bytes that a client may send while it is given a stream
 FAREWELL_BYTES = 4 * 1024 * 1024  # of a refused client that are still taken
 
@@ -168,6 +169,12 @@ class Connection:
         self._allow(self._limits.body_seconds)
         if not request.http_version.startswith(b"1."):
             raise Problem(505, "HTTP/1.1 is spoken here")
+        # h11 looks only at headers of which it has a part; these may have come at one blow.
+        size = len(request.target) + sum(
+            len(name) + len(value) + _AROUND_HEADER for name, value in request.headers.raw_items()
+        )
+        if size > self._limits.header_bytes:
+            raise Problem(431, f"headers have {self._limits.header_bytes} bytes at the most")
         for name, value in request.headers:
             if name == b"content-length" and int(value) > self._limits.body_bytes:
                 raise self._too_large()

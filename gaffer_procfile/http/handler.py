@@ -43,7 +43,8 @@ class HttpHandler:
     `logs` is a LogRing that the program starts itself; else there is one of the handler's own.
     `display` turns a template's name and an instance number into the name that a person sees;
     `names(text)` gives the full name of a template, or None. `probed` are templates that
-    will be reported as ready. `info()` adds to what `GET /run` says. `disk_logs` has what `logs` has
+    will be reported as ready. `info()` adds to what `GET /run` says. `on_order(text)` is told what
+    somebody has asked for: `gaffer restart: web`. `disk_logs` has what `logs` has
     no room for.
 
     It comes last of the apps. Raises ControlError or ListenError when started where it can't listen.
@@ -64,6 +65,7 @@ class HttpHandler:
         disk_logs: DiskLogs | None = None,
         limits: Limits | None = None,
         listener: UnixListener | None = None,
+        on_order: Callable[[str], object] = lambda order: None,
     ) -> None:
         self.directory = None if directory is None else os.path.realpath(directory)
         self.hosts = tuple(hosts)
@@ -74,6 +76,7 @@ class HttpHandler:
         self.info = info
         self.disk_logs = disk_logs
         self.limits = limits or Limits()
+        self.on_order = on_order
         self.record = Record()
         self.token: str | None = None
         self.socket: str | None = None
@@ -134,7 +137,7 @@ class HttpHandler:
             self.token = os.urandom(24).hex() if path is None else listen.read_token(path)
             tcp = listen.TcpListener(self._tcp, has_token_file=path is not None)
             self._listeners.append(tcp)
-            self.url = f"{tcp.origin}/?token={self.token}"
+            self.url = f"{tcp.origin}/?token={listen.in_query(self.token)}"
 
     def stop(self) -> None:
         self._unwatch()

@@ -8,11 +8,12 @@ import os
 from ..control import BACKLOG
 from ..errors import GafferError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+# What may follow `Authorization: Bearer`, and stand in a cookie.
+_TOKEN_CHARACTERS = frozenset(
+    b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/="
+)
 
 
 class ListenError(GafferError):
@@ -63,7 +64,8 @@ class TcpListener:
 def split_address(address: str) -> tuple[str, int]:
     """Host and port of `[HOST:]PORT`; a host with colons stands in brackets. Raises ListenError."""
     host, _colon, port = address.rpartition(":")
-    if not port.isdecimal() or not port.isascii() or int(port) > 65535:
+    is_number = port.isdecimal() and port.isascii() and len(port) <= 5
+    if not is_number or int(port) > 65535:
         raise ListenError(f"not an address: {address!r}", hint="[HOST:]PORT is one")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -82,14 +84,15 @@ def read_token(path: str) -> str:
         raise ListenError(f"can't read {path}: {(error.strerror or '').lower()}") from error
     if mode & 0o077:
         raise ListenError(f"{path} can be read by others", hint=f"chmod 600 {path}")
-    if not 16 <= len(token) <= 4096 or not _is_plain(token):
+    if not _TOKEN_CHARACTERS.issuperset(token):
         raise ListenError(
-            f"{path} holds no token", hint="a token is 16 letters and digits at the least"
+            f"{path} holds no token", hint="a token is one line of letters, digits and -._~+/="
         )
+    if not 16 <= len(token) <= 4096:
+        raise ListenError(f"{path} holds no token", hint="a token is 16 to 4096 characters long")
     return token.decode("ascii")
 
 
-def _is_plain(token: Sequence[int]) -> bool:
-    """Whether it can stand in a header, a cookie and a URL as it is."""
-    allowed = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
-    return all(byte in allowed for byte in token)
+def in_query(token: str) -> str:
+    """A token as a parameter's value, where `+` would be a blank."""
+    return token.replace("+", "%2B").replace("/", "%2F").replace("=", "%3D")

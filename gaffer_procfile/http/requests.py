@@ -31,6 +31,12 @@ class Request:
         for name, value in request.headers:
             self._headers[name.decode("ascii")] = value.decode("latin-1")
         self.target = request.target.decode("ascii")
+        scheme, mark, rest = self.target.partition("://")
+        if mark and scheme.lower() in ("http", "https"):
+            # As to a proxy: then what it names is the host that is asked for (RFC 9112, 3.2.2).
+            end = min(map(len, (rest.partition("/")[0], rest.partition("?")[0])))
+            self._headers["host"] = rest[:end]
+            self.target = rest[end:] if rest[end : end + 1] == "/" else f"/{rest[end:]}"
         path, _mark, self._query = self.target.partition("?")
         self.path = path
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 
 from .. import __version__
 from ..errors import nearest
-from ..manager import FlappingInfo
 from ..slots import EXITED, RUNNING, STOPPED
 from .answers import Answer, Problem
 from .feed import Feed
 from .figures import Figures, FiguresDocument
 from .openapi import document
 from .selection import Selection
+from .settings import restrained, settings_of, signal_number
 from .streams import OutputStream
 from .views import instance_view, process_view, settings_view, slots_of, timestamp
 
@@ -142,7 +141,7 @@ class Resources:
         return Answer.json({"processes": [process_view(self._handler, each) for each in states]})
 
     def add_process(self, _request: Request, _parameters: Parameters, body: Any) -> Answer:
-        settings = {**ADDED, **_settings(body)}
+        settings = restrained({**ADDED, **settings_of(body)})
         name, cmd = body["name"], body["cmd"]
         if self._manager.get_process_state(name) is not None:
             raise Problem(409, f"there is a process {name!r} already")
@@ -158,7 +157,7 @@ class Resources:
 
     def replace_process(self, request: Request, _parameters: Parameters, body: Any) -> Answer:
         state = self._state_of(request)
-        settings = {**ADDED, **_settings(body)}
+        settings = restrained({**ADDED, **settings_of(body)})
         start = body.get("start", True)
         _valid(
             lambda: self._manager.update_process(state.name, body["cmd"], start=start, **settings)
@@ -167,8 +166,9 @@ class Resources:
 
     def update_process(self, request: Request, _parameters: Parameters, body: Any) -> Answer:
         state = self._state_of(request)
-        settings = {**state.settings, **_settings(body)}
+        settings = {**state.settings, **settings_of(body)}
         settings.pop("group", None)
+        settings = restrained(settings)
         if "numprocesses" not in body:
             settings["numprocesses"] = state.numprocesses  # as it was scaled to
         cmd = body.get("cmd", state.cmd)
@@ -327,7 +327,7 @@ class Resources:
         raise Problem(404, f"nothing runs that has the id {text[:40]}", hint="see /instances")
 
     def _signal(self, name_or_id: str | int, ids: list[int], body: Any) -> Answer:
-        number = _signal_number(body["signal"])
+        number = signal_number(body["signal"])
         self._manager.send_signal(name_or_id, number, tree=body.get("tree", False))
         return Answer.json({"signalled": ids}, 202)
 
@@ -342,31 +342,6 @@ def _valid(function: Callable[[], object]) -> None:
         function()
     except (TypeError, ValueError) as error:
         raise Problem(400, str(error)) from error
-
-
-def _settings(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The manager's settings of a body."""
-    settings = {name: value for name, value in body.items() if name not in ("name", "cmd", "start")}
-    if "stop_signal" in settings:
-        settings["stop_signal"] = _signal_number(settings["stop_signal"])
-    if "flapping" in settings:
-        settings["flapping"] = FlappingInfo(**settings["flapping"])
-    return settings
-
-
-def _signal_number(value: str | int) -> int:
-    if isinstance(value, int):
-        number = value
-    else:
-        name = value if value.startswith("SIG") else f"SIG{value}"
-        found = signal.Signals.__members__.get(name)
-        if found is None:
-            hint = nearest(name, signal.Signals.__members__)
-            raise Problem(400, f"there is no signal {value[:40]!r}", hint=hint)
-        number = int(found)
-    if number not in signal.valid_signals():
-        raise Problem(400, f"there is no signal {number}")
-    return number
 
 
 def _input(body: Any) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import nearest
 from .access import Access
 from .answers import Answer, Problem
+from .orders import describe
 from .pages import Pages
 from .resources import Resources
 from .routes import BYTES, JSON, ROUTES
@@ -26,6 +27,7 @@ class Router:
     """Answers requests, and always does: a fault of ours is logged and answered too."""
 
     def __init__(self, handler: HttpHandler) -> None:
+        self._handler = handler
         self._access = Access(handler.token, handler.hosts)
         self._manager = handler.manager
         self._pages = Pages()
@@ -71,7 +73,10 @@ class Router:
         body = _body(route, request)
         if route.method != "GET" and self._manager.stopping and route.does != "shutdown":
             raise Problem(503, "gaffer is about to end")
+        order = describe(self._handler, request, route, body)
         answer: Answer = getattr(self._resources, route.does)(request, parameters, body)
+        if order is not None:
+            self._handler.on_order(order)
         return answer
 
     def _allow(self, request: Request, methods: list[str]) -> None:

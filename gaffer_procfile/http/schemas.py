@@ -111,6 +111,20 @@ SETTINGS: dict[str, Schema] = {
         },
         "description": "when it is stopped because it exits too often",
     },
+    "back_off": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "first": _SECONDS,
+            "factor": {"type": "number", "minimum": 1, "maximum": 1000},
+            "cap": _SECONDS,
+            "jitter": {"type": "number", "minimum": 0, "maximum": 1},
+            "quiet": _SECONDS,
+            "attempts": {"type": "integer", "minimum": 1, "maximum": 1000},
+            "window": _SECONDS,
+        },
+        "description": "how long it waits before a restart (as `--restart`, unless with flapping)",
+    },
 }
 _START: Schema = {**_BOOLEAN, "description": "whether it is started (true)"}
 _COMMAND: Schema = {**_SOME_TEXT, "description": "the command"}
@@ -207,7 +221,10 @@ _INSTANCE = _object(
         "restarts": _INTEGER,
         "exit_status": {**_or_null("integer"), "description": "of the last one that ended here"},
         "term_signal": _or_null("integer"),
-        "reason": {**_or_null("string"), "description": "why the command couldn't be executed"},
+        "reason": {
+            **_or_null("string"),
+            "description": "why the command couldn't be executed, or why its exit status isn't known",
+        },
         "streams": _list(_STRING),
         "input": {**_BOOLEAN, "description": "whether it takes input"},
         "terminal": {**_BOOLEAN, "description": "whether it has a terminal"},
@@ -254,7 +271,13 @@ ANSWERS: dict[str, Schema] = {
             "stopping": _BOOLEAN,
             "socket": _or_null("string"),
             "url": _or_null("string"),
-        }
+        },
+        {
+            "exit_policy": {
+                "enum": ["first", "failure", "all", "never", "exit-on"],
+                "description": "what ends it, where `gaffer start` has begun it",
+            }
+        },
     ),
     "Readiness": _object({"ready": _BOOLEAN, "processes": _list(_READINESS_OF_ONE)}),
     "Group": _object({"name": _STRING, "processes": _list(_STRING)}),

@@ -78,6 +78,8 @@ def settings_view(state: ProcessState) -> dict[str, Any]:
             found[name] = _without_secrets(state.settings[name])
     if state.flapping is not None:
         found["flapping"] = _flapping_view(state.flapping)
+    if state.back_off is not None:
+        found["back_off"] = dict(vars(state.back_off))
     if "stop_signal" in found:
         found["stop_signal"] = int(found["stop_signal"])
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Adapter
+from .base import RUNS_ALREADY, Adapter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class AsyncioLoop(Adapter):
         return adapter
 
     def run(self) -> None:
+        if self._raw.is_running():
+            raise RuntimeError(RUNS_ALREADY)
         self._is_run_here = True
         try:
             self._raw.run_forever()

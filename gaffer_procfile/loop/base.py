@@ -33,6 +33,9 @@ if TYPE_CHECKING:
         def close(self) -> None: ...
 
 
+RUNS_ALREADY = "the loop runs already: its callbacks can't run it once more"
+
+
 class Adapter:
     """Counts who uses a loop: for every `open()` a `close()`, and the last one ends the adapter."""
 

@@ -7,7 +7,7 @@ from collections import deque
 
 import pyuv
 
-from .base import Adapter, Watch
+from .base import RUNS_ALREADY, Adapter, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class PyuvLoop(Adapter):
         self._watches: dict[int, tuple[Watch, pyuv.Poll]] = {}
         self._signals: dict[int, pyuv.Signal] = {}
         self._error: BaseException | None = None
+        self._is_running = False
 
     @classmethod
     def of(cls, raw: pyuv.Loop) -> PyuvLoop:
@@ -76,11 +77,13 @@ class PyuvLoop(Adapter):
     call_soon_threadsafe = call_soon
 
     def _run_ready(self, _handle: pyuv.Async) -> None:
+        was_running, self._is_running = self._is_running, True  # whoever runs the loop
         try:
             for _ in range(len(self._ready)):
                 callback, args = self._ready.popleft()
                 callback(*args)
         finally:  # also past a callback that raised, if whoever runs the loop goes on
+            self._is_running = was_running
             if self._ready and not self._async.closed:
                 self._async.send()
 
@@ -148,10 +151,14 @@ class PyuvLoop(Adapter):
             handle.close()
 
     def run(self) -> None:
+        if self._is_running:
+            raise RuntimeError(RUNS_ALREADY)
+        self._is_running = True
         self._raw.excepthook = self._handle_exception
         try:
             self._raw.run()
         finally:
+            self._is_running = False
             self._raw.excepthook = None
         if self._error is not None:
             error, self._error = self._error, None

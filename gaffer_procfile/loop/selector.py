@@ -6,9 +6,9 @@ import os
 import time
 from select import POLLIN, POLLOUT
 
-from ..lean import deque, get_ident, heappop, heappush, signal
+from ..lean import RLock, deque, heappop, heappush, signal
 from ..posix import system
-from .base import Adapter, Watch
+from .base import RUNS_ALREADY, Adapter, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from .base import Callback
     from .poller import Poller
+
+LONGEST_WAIT = 86400.0  # seconds; more than a month is more than the system can count
 
 
 class _Timer:
@@ -51,7 +53,7 @@ class SelectorLoop(Adapter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._poller = system.open_epoll() or _stand_in()
+        self._is_open = False
         self._watches: dict[int, Watch] = {}
         self._ready: deque[tuple[Callback, tuple[Any, ...]]] = deque()
         self._timers: list[_Timer] = []
@@ -59,19 +61,37 @@ class SelectorLoop(Adapter):
         self._signals: dict[int, Any] = {}  # signal number → the handler it had before
         self._old_wakeup_fd = -1
         self._stopping = False
-        self._thread: int | None = None
+        self._is_running = False
+        self._is_waiting = False
+        # Whoever wakes the loop holds it, so that the pipe isn't another's by then. Reentrant, as a
+        # handler of a signal may do so in the middle of it.
+        self._wake_lock = RLock()
+        self._waking = Watch()
+        self._take_up()
+
+    def _take_up(self) -> None:
+        """Open what waits and what wakes it, if that was let go of."""
+        if self._is_open:
+            return
+        self._poller = system.open_epoll() or _stand_in()
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
         self._poller.register(self._wake_reader, POLLIN)
-        self._waking = Watch()
         self._waking.reader = (os.read, (self._wake_reader, 65536))
+        self._is_open = True
+
+    def _let_go(self) -> None:
+        """Close it. Who has let go of the loop may take it up again."""
+        with self._wake_lock:
+            self._is_open = False
+            self._poller.close()
+            os.close(self._wake_reader)
+            os.close(self._wake_writer)
 
     def __del__(self) -> None:
-        # Not in `_end()`: who has let go of the loop may take it up again.
-        self._poller.close()
-        os.close(self._wake_reader)
-        os.close(self._wake_writer)
+        if self._is_open:
+            self._let_go()
 
     def time(self) -> float:
         return time.monotonic()
@@ -81,7 +101,7 @@ class SelectorLoop(Adapter):
 
     def call_soon_threadsafe(self, callback: Callback, /, *args: Any) -> None:
         self._ready.append((callback, args))
-        if get_ident() != self._thread:
+        if self._is_waiting:
             self._wake()
 
     def call_later(self, delay: float, callback: Callback, /, *args: Any) -> _Timer:
@@ -119,6 +139,7 @@ class SelectorLoop(Adapter):
             self._update(fd, watch)
 
     def _update(self, fd: int, watch: Watch) -> None:
+        self._take_up()
         mask = POLLIN if watch.reader else 0
         mask |= POLLOUT if watch.writer else 0
         known = fd in self._watches
@@ -142,6 +163,7 @@ class SelectorLoop(Adapter):
             self._ready.append((callback, args))
 
         if not self._signals:
+            self._take_up()
             self._old_wakeup_fd = signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         previous = signal.signal(signum, handle_signal)
         signal.siginterrupt(signum, False)
@@ -154,13 +176,17 @@ class SelectorLoop(Adapter):
                 signal.set_wakeup_fd(self._old_wakeup_fd)
 
     def run(self) -> None:
-        self._thread = get_ident()
-        self._stopping = False
+        if self._is_running:
+            raise RuntimeError(RUNS_ALREADY)
+        self._take_up()
+        self._is_running, self._stopping = True, False
         try:
             while not self._stopping and self._is_alive():
                 self._turn()
         finally:
-            self._thread = None
+            self._is_running = self._is_waiting = False
+        if not (self._is_alive() or self._signals):
+            self._let_go()  # now: a loop is part of a circle, which is collected late if at all
 
     def stop(self) -> None:
         self._stopping = True
@@ -172,19 +198,25 @@ class SelectorLoop(Adapter):
         return bool(self._users or self._ready or self._watches or self._next_timer())
 
     def _wake(self) -> None:
-        try:
-            os.write(self._wake_writer, b"\0")
-        except BlockingIOError:
-            pass  # a full pipe wakes the loop just as well
+        with self._wake_lock:
+            if self._is_open:
+                try:
+                    os.write(self._wake_writer, b"\0")
+                except BlockingIOError:
+                    pass  # a full pipe wakes the loop just as well
 
     def _turn(self) -> None:
         """Wait for something to happen, then run what it calls for, and nothing that this adds."""
         timeout: float | None = None
+        # First, and only then a look at what there is: whoever adds to it after that look wakes us, be
+        # it another thread or a handler of a signal in this one.
+        self._is_waiting = True
         if self._ready:
             timeout = 0
         elif (timer := self._next_timer()) is not None:
-            timeout = max(0.0, timer.when - self.time())
+            timeout = min(max(0.0, timer.when - self.time()), LONGEST_WAIT)
         found = self._poller.poll(timeout)
+        self._is_waiting = False
         # All are looked up before any is run: a callback may close a descriptor, and another may
         # open one of the same number.
         for watch, events in [

@@ -2,7 +2,9 @@
 
 What a terminal would have overwritten is left out: of a line in which the cursor went back to the
 first column (a carriage return, or `ESC [ G`), the last state is what remains, as a progress bar's
-final one. Where it went up to paint rows anew, the rules of `Repaint` hold. `raw` leaves all of it in.
+final one. Where it went up to paint rows anew, the rules of `Repaint` hold. Empty lines by which a
+program pushes away what is on the screen, before it clears that, are left out, too. `raw` leaves all
+of it in.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ from __future__ import annotations
 import time
 
 from .ansi import strip
-from .repaint import MOVES_UP, Repaint
+from .repaint import MOVES_UP, SETTLED, Repaint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 BOUND = 256 * 1024  # bytes; a longer line is passed on in pieces
+HELD_FOR = 0.05  # seconds; a program that clears the screen does so at once
+MOST_HELD = 4096  # bytes; no window has so many rows
 LONGEST_ESCAPE = 4096  # bytes; what goes on for longer without an end is no escape sequence
 
 _ESC = b"\x1b"
@@ -28,6 +32,10 @@ _UNFINISHED_ESCAPE = (
     rb"|[ -/]*)\Z"
 )
 _FIRST_COLUMN = rb"\x1b\[[01]?G"
+# Several empty lines, before the cursor goes home or the screen is cleared.
+_PUSH = rb"(?<=\n)(?:\r?\n){3,}(?=\x1b(?:c|\[[23]J|\[[01]?(?:;[01]?)?[Hf]))"
+# The end of what may become that; fewer are a program's paragraphs, which nobody should wait for.
+_PUSH_ENDS = (b"\n" * 4, b"\r\n" * 4, b"\r\n" * 4 + b"\r")
 
 
 class Block:
@@ -59,6 +67,8 @@ class Lines:
         "_clock",
         "_continued",
         "_escape",
+        "_held",
+        "_held_at",
         "_overwrites",
         "_raw",
         "_repaint",
@@ -80,6 +90,8 @@ class Lines:
         self._rest: list[bytes] = []  # joined only when the line is whole: a long one comes in many
         self._size = 0
         self._escape = b""  # an escape sequence of which the end hasn't been read yet
+        self._held = b""  # empty lines that may be there to be pushed away
+        self._held_at = 0.0
         self._continued = False
         self._overwrites = False
 
@@ -94,16 +106,19 @@ class Lines:
         return self._overwrites
 
     @property
-    def is_repainting(self) -> bool:
-        """Whether rows are kept that `settle` gives when their time has come."""
-        return self._repaint is not None
+    def settles_in(self) -> float | None:
+        """In how many seconds `settle` may give something that is kept; None if nothing is."""
+        if self._repaint is not None:
+            return SETTLED
+        return HELD_FOR if self._held else None
 
     def feed(self, chunk: bytes) -> Sequence[Block]:
         """The blocks that are complete with `chunk`."""
         if self._raw:
             return self._feed_plain(chunk)
-        if self._escape:
-            chunk, self._escape = self._escape + chunk, b""
+        if self._escape or self._held:
+            chunk = self._held + self._escape + chunk
+            self._held = self._escape = b""
         if _ESC in chunk:
             chunk = self._hold_escape(chunk)
         return self._feed_sequences(chunk)
@@ -115,9 +130,37 @@ class Lines:
         if _ESC in chunk:
             import re
 
+            chunk = self._without_pushes(chunk)
             if up := re.search(MOVES_UP, chunk):
                 return self._begin_repaint(chunk[: up.start()], chunk[up.start() :])
+        if chunk.endswith(_PUSH_ENDS):
+            chunk = self._hold_empty_lines(chunk)
         return self._feed_text(chunk)
+
+    @property
+    def _begins_a_line(self) -> bool:
+        """Whether what is fed next does."""
+        return not self._rest and not self._continued
+
+    def _without_pushes(self, chunk: bytes) -> bytes:
+        import re
+
+        if self._begins_a_line:
+            return re.sub(_PUSH, b"", b"\n" + chunk)[1:]
+        return re.sub(_PUSH, b"", chunk)
+
+    def _hold_empty_lines(self, chunk: bytes) -> bytes:
+        """Keep back the empty lines at the end, and half of one: a clearing may follow."""
+        cut = len(chunk) - chunk.endswith(b"\r")
+        while chunk[max(0, cut - 1) : cut] == b"\n":
+            cut -= 2 if chunk[max(0, cut - 2) : cut] == b"\r\n" else 1
+        if cut or not self._begins_a_line:
+            cut = chunk.index(b"\n", cut) + 1  # that one ends a line
+        if len(chunk) - cut > MOST_HELD:
+            return chunk
+        self._held = chunk[cut:]
+        self._held_at = self._clock()
+        return chunk[:cut]
 
     def _begin_repaint(self, before: bytes, chunk: bytes) -> Sequence[Block]:
         blocks = [*self._feed_text(before)]
@@ -135,9 +178,12 @@ class Lines:
         return self._feed_sequences(told)  # more rows may be painted in what comes after those
 
     def settle(self, *, ended: bool = False) -> Sequence[Block]:
-        """The rows whose time has come."""
+        """The rows, or the empty lines, whose time has come."""
         if self._repaint is None:
-            return ()
+            if not self._held or (not ended and self._clock() - self._held_at < HELD_FOR):
+                return ()
+            held, self._held = self._held, b""
+            return self._feed_text(held)
         told = self._repaint.settle(self._clock(), ended=ended)
         if self._repaint.over:
             self._repaint = None

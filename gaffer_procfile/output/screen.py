@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from .ansi import Cleaner
 from .lines import Lines, prefixed
-from .repaint import SETTLED
-from .source import NOTICE, report, system_source
+from .source import EXIT, FAILURE, NOTICE, report, system_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from ..loop import Cancellable, Loop
     from .lines import Block
@@ -61,10 +61,16 @@ class Screen:
         self._held: list[bytes] = []  # what the others have written meanwhile
         self._held_size = 0
         self._held_timer: Cancellable | None = None
-        self._system = self.open(system_source())
+        self._names: set[str] = set()  # of the processes that are shown here
+        self._told: str | None = None  # of whose end was told last, if nothing since
+        self._system = self._make_stream(system_source())
 
     def open(self, source: Source) -> ScreenStream:
         """A stream of its own for `source`: `feed` it, `end` it."""
+        self._names.add(source.name)
+        return self._make_stream(source)
+
+    def _make_stream(self, source: Source) -> ScreenStream:
         if self._prefixes is not None:
             self._prefixes.assign(source.name, source.template)
         cleaner = None if self._raw else Cleaner(colour=self._colour, controls=self.interactive)
@@ -72,12 +78,21 @@ class Screen:
         return ScreenStream(self, self._loop, source, lines, cleaner)
 
     def say(
-        self, text: str, event: str, _details: object, last_lines: Sequence[bytes] = ()
+        self, text: str, event: str, details: Mapping[str, Any], last_lines: Sequence[bytes] = ()
     ) -> None:
-        """Show lines of gaffer's own."""
+        """Show lines of gaffer's own, but no report of a failure that stands just above."""
+        process = details.get("process")
+        if event == FAILURE and self._has_just_told(process, last_lines):
+            return
+        self._told = process if event == EXIT else None
         if self.interactive and self._owner is None and event == NOTICE:
             self._write(b"\r")  # over the ^C that the terminal has echoed
         self._system.feed(report(text, last_lines))
+
+    def _has_just_told(self, process: str | None, last_lines: Sequence[bytes]) -> bool:
+        """Whether the end of a single process, and what it wrote last, stand just above."""
+        is_single = self._names == {process} or not (self._names or last_lines)
+        return is_single and process is not None and process == self._told
 
     def finish(self) -> None:
         """No stream is left: end the open line, and show what waits."""
@@ -227,8 +242,8 @@ class ScreenStream:
         self._pass_on(self._lines.feed(data))
         if self._screen.interactive:
             self._watch_open_line()
-        if self._lines.is_repainting and self._settle_timer is None:
-            self._settle_timer = self._loop.call_later(SETTLED, self._settle)
+        if self._settle_timer is None:
+            self._await_settling()
 
     def end(self) -> None:
         for timer in (self._timer, self._settle_timer):
@@ -262,13 +277,17 @@ class ScreenStream:
         return block
 
     def _settle(self) -> None:
-        """Rows are being painted anew: show those whose time has come."""
+        """Show what was kept and whose time has come."""
         self._settle_timer = None
         self._pass_on(self._lines.settle())
         if self._screen.interactive:
             self._watch_open_line()
-        if self._lines.is_repainting:
-            self._settle_timer = self._loop.call_later(SETTLED, self._settle)
+        self._await_settling()
+
+    def _await_settling(self) -> None:
+        delay = self._lines.settles_in
+        if delay is not None:
+            self._settle_timer = self._loop.call_later(delay, self._settle)
 
     def _watch_open_line(self) -> None:
         if not self._lines.is_open:

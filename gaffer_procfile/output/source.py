@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 SYSTEM = "gaffer"  # the name of what no process wrote
 STDOUT = "stdout"
 STDERR = "stderr"
+EXIT = "exit"  # the event of the end of a process
+FAILURE = "failure"  # that of the report on one that failed
 NOTICE = "notice"  # the event of what gaffer says by the way: that Ctrl-C was heard, what is used
 
 

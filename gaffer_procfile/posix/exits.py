@@ -55,16 +55,19 @@ class _EndQueue:
 
     @classmethod
     def add(cls, loop: Loop, fd: int) -> bool:
-        """Take in a pidfd, in any thread; False where there is no epoll."""
+        """Take in a pidfd, in any thread; False where there is no epoll, or no room in it."""
         with cls._lock:
             queue = cls._queues.get(id(loop))
-            if queue is None:
-                epoll = system.open_epoll()
-                if epoll is None:
-                    return False
-                queue = cls._queues[id(loop)] = cls(loop, epoll)
+            try:
+                if queue is None:
+                    epoll = system.open_epoll()
+                    if epoll is None:
+                        return False
+                    queue = cls._queues[id(loop)] = cls(loop, epoll)
+                queue._epoll.register(fd, POLLIN)
+            except OSError:
+                return False
             queue._fds.add(fd)
-            queue._epoll.register(fd, POLLIN)
         return True
 
     @classmethod

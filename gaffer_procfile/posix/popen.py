@@ -6,7 +6,7 @@ import fcntl
 import os
 import subprocess
 
-from ..lean import Lock
+from ..lean import Lock, signal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,13 +35,16 @@ def popen(
         pass_fds: Sequence[int] = (), move_fds: Callable[[], None] | None = None
     ) -> subprocess.Popen[bytes]:
         prepare = move_fds
-        if controls_terminal:
-            from .pty import control
+        if controls_terminal or signal.pthread_sigmask(signal.SIG_BLOCK, ()):
 
             def prepare() -> None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, ())
                 if move_fds is not None:
                     move_fds()
-                control(0)
+                if controls_terminal:
+                    from .pty import control
+
+                    control(0)
 
         return subprocess.Popen(
             words,

@@ -10,10 +10,14 @@ from . import system
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from .plumbing import Plumbing
 
 NOT_FOUND = 127  # the exit statuses with which a shell says so
 NOT_EXECUTABLE = 126
+STATUS_UNKNOWN = 255  # as asyncio has it
+TAKEN = "its exit status is unknown: something else in this program has taken it"
 
 _VARIABLE = r"\$(?:\{(\w+)\}|(\w+))"
 _is_sealed = False
@@ -108,25 +112,75 @@ def _group_id(gid: int | str) -> int:
 
 
 class Child:
-    """A process that we have started, until it is reaped."""
+    """A process that we have started, until it is reaped.
 
-    __slots__ = ("_returncode", "pid")
+    `reason` tells when somebody else has: SIGCHLD is ignored, or the program waits for any child.
+    """
+
+    __slots__ = ("_returncode", "pid", "reason")
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self.reason: str | None = None
         self._returncode: int | None = None
 
     def poll(self) -> int | None:
-        """Reap it if it has ended: its exit status, or minus the signal that killed it; else None."""
+        """Reap it if it has ended: its exit status, or minus the signal that killed it; else None.
+
+        STATUS_UNKNOWN where it was taken: nobody is to think that it has done well.
+        """
         if self._returncode is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:
-                self._returncode = 0  # somebody else has reaped it: nobody knows
+                self.reason = TAKEN
+                self._returncode = STATUS_UNKNOWN
             else:
                 if pid:
                     self._returncode = os.waitstatus_to_exitcode(status)
         return self._returncode
+
+
+def start(
+    make_words: Callable[[], Sequence[str]],
+    env: Mapping[str, str],
+    open_plumbing: Callable[[], Plumbing],
+    *,
+    cwd: str | None,
+    credentials: Credentials | None,
+    channels: Sequence[int],
+    controls_terminal: bool,
+) -> tuple[Child, Plumbing]:
+    """Start what `make_words()` gives on what `open_plumbing()` opens: the process, and our ends.
+
+    Raises CannotSpawn, with nothing left open, whatever the fault: nobody may wait for what wasn't
+    started.
+    """
+    try:
+        words = make_words()
+        plumbing = open_plumbing()
+        try:
+            child = spawn(
+                words,
+                env,
+                cwd=cwd,
+                credentials=credentials,
+                stdio=plumbing.stdio,
+                extra_fds=[*plumbing.extra, *channels],
+                controls_terminal=controls_terminal,
+            )
+        except BaseException:
+            plumbing.close_ours()
+            raise
+        finally:
+            plumbing.close_theirs()
+    except CannotSpawn:
+        raise
+    except OSError as error:
+        raise describe_failure(error) from error
+    except Exception as error:
+        raise CannotSpawn(NOT_EXECUTABLE, f"can't start a process: {error!r}") from error
+    return child, plumbing
 
 
 def spawn(
@@ -203,6 +257,7 @@ def _spawn_directly(words: Sequence[str], env: Mapping[str, str], stdio: Sequenc
         file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(stdio)],
         setsid=True,
         setsigdef=_IGNORED_BY_PYTHON,
+        setsigmask=(),
     )
     return Child(pid)
 

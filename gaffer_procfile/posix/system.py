@@ -14,7 +14,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_PID_LIMIT = 4194304  # the kernel gives no higher numbers
+_PID_BLOCK = 4096  # so many are asked for together
 
 _WITHOUT = frozenset(os.environ.get("GAFFER_WITHOUT", "").split(","))
 
@@ -112,6 +115,33 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def own_children() -> list[int]:
+    """The pids of our own children, also of those that have ended and aren't reaped.
+
+    Of some of them only, where processes can't be looked at; of none only if there is none.
+    """
+    if has_process_table():
+        try:
+            return children_of(os.getpid())
+        except OSError:
+            pass  # no descriptor left, say: the other way needs none
+    # Whoever isn't our child can't be waited for. Numbers are given out in turn, so ours is where to
+    # begin; to ask them all takes 5 s or more.
+    own = os.getpid()
+    for first in (*range(own + 1, _PID_LIMIT, _PID_BLOCK), *range(1, own, _PID_BLOCK)):
+        if found := list(filter(_is_own_child, range(first, first + _PID_BLOCK))):
+            return found
+    return []
+
+
+def _is_own_child(pid: int) -> bool:
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def process_row(pid: int) -> Row | None:
     """One process; None if it isn't there."""
     try:
@@ -136,11 +166,23 @@ def has_subreaper() -> bool:
 
 
 def become_subreaper() -> None:
-    """Have the orphans among this process's descendants become its children. Raises OSError."""
+    """Have the orphans among this process's descendants become its children.
+
+    Raises OSError, and ImportError where Python was built without ctypes.
+    """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def hear_of_parents_end(signum: int) -> None:
+    """Have this signal sent to us when our parent ends. Raises as `become_subreaper`."""
+    _prctl(_PR_SET_PDEATHSIG, signum)
+
+
+def _prctl(option: int, value: int) -> None:
     import ctypes  # 4 ms, and only the guard's
 
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+    if libc.prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 

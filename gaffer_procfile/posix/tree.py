@@ -102,6 +102,24 @@ class Tree:
             self._known = {row.pid: row.started for row in living}
             return living
 
+    def send(self, signum: int, *, leader_is_there: bool, told: Told | None = None) -> None:
+        """Send `signum` to all of it, the leader included, and note in `told` who has got it."""
+        # Those outside of its group first: they are found by way of the others.
+        rows = self.look(leader_is_there=leader_is_there)
+        for row in rows:
+            if not leader_is_there or row.group != self._leader:
+                send(row, signum)
+        # Not reaped, its number is nobody else's. Else each is known by pid and time of start,
+        # where that can be seen.
+        if leader_is_there or not system.has_process_table():
+            try:
+                os.killpg(self._leader, signum)
+            except ProcessLookupError:
+                pass  # it ended just now, and its exit is on the way
+        if told is not None:
+            told.members.update(row.member for row in rows)
+            told.group = self._leader if leader_is_there else None
+
     def _begin(self, leader_is_there: bool, since: float | None) -> list[Row]:
         rows = [row for row in _rows(self._known) if row.started == self._known[row.pid]]
         if leader_is_there:

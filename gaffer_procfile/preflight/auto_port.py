@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import FormationError
+from .claims import OURS
 from .listening import find_listeners, is_free
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ HIGHEST = 32_767
 ROOM = 10  # ports for each entry, so that another scale moves nobody
 
 
-def move_if_taken(
+def take_ports(
     directory: str,
     first_ports: Mapping[str, int],
     counts: Mapping[str, int],
@@ -25,25 +26,42 @@ def move_if_taken(
 ) -> tuple[dict[str, int], str | None]:
     """The ports to have instead of `first_ports`, and what is to be said about that.
 
-    They are the same if none of those that run (`counts`, by full name) is in use. `directory`
-    decides where the block is looked for first, so a project finds its own again.
+    They are the same if none of those that run (`counts`, by full name) is in use, or claimed by
+    another run. `directory` decides where the block is looked for first, so a project finds its own
+    again. From now on they are claimed for us.
     """
     running = {
         first_ports[full] + offset: display(full, offset + 1)
         for full, count in counts.items()
         for offset in range(count)
     }
-    listeners = find_listeners(running)
-    if not listeners:
-        return dict(first_ports), None
-    moved = _free_block(directory, first_ports, counts)
-    port, listener = next(iter(listeners.items()))
-    lowest = min(moved.values())
-    note = f"port {port} ({running[port]}) is in use by {listener}, so the ports begin at {lowest}"
-    return moved, note
+    claimed = OURS.find_claimed(running)
+    if claimed is None:
+        listeners = find_listeners(running)
+        if not listeners:
+            return dict(first_ports), None
+        OURS.release(running)
+        port, listener = next(iter(listeners.items()))
+        why = f"port {port} ({running[port]}) is in use by {listener}"
+    else:
+        why = f"port {claimed} ({running[claimed]}) is another run's"
+    moved = _take_block(directory, first_ports, counts)
+    return moved, f"{why}, so the ports begin at {min(moved.values())}"
 
 
-def _free_block(
+def find_ports(
+    directory: str,
+    first_ports: Mapping[str, int],
+    counts: Mapping[str, int],
+    display: Callable[[str, int], str],
+) -> tuple[dict[str, int], str | None]:
+    """The ports that `take_ports` would give now."""
+    found, note = take_ports(directory, first_ports, counts, display)
+    OURS.release(_running(found, counts))
+    return found, note
+
+
+def _take_block(
     directory: str, first_ports: Mapping[str, int], counts: Mapping[str, int]
 ) -> dict[str, int]:
     offsets: dict[str, int] = {}
@@ -53,10 +71,16 @@ def _free_block(
         size += -(-max(counts.get(full, 0), 1) // ROOM) * ROOM
     for base in _bases(directory, size):
         moved = {full: base + offset for full, offset in offsets.items()}
-        wanted = (moved[full] + number for full, count in counts.items() for number in range(count))
-        if all(is_free(port) for port in wanted):
-            return moved
+        wanted = _running(moved, counts)
+        if OURS.find_claimed(wanted) is None:
+            if all(is_free(port) for port in wanted):
+                return moved
+            OURS.release(wanted)
     raise FormationError(f"no block of {size} ports is free from {LOWEST} to {HIGHEST}")
+
+
+def _running(first_ports: Mapping[str, int], counts: Mapping[str, int]) -> list[int]:
+    return [first_ports[full] + offset for full, count in counts.items() for offset in range(count)]
 
 
 def _bases(directory: str, size: int) -> Iterator[int]:

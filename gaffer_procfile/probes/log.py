@@ -8,13 +8,16 @@ from ..output.ansi import strip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from ..config.settings import Probe
     from .subject import Subject
 
-LONGEST_LINE = 65536  # bytes; a longer one is searched in pieces
+# Bytes; a longer one is searched in pieces that overlap: what many a pattern takes grows with the
+# square of the length.
+LONGEST_LINE = 4096
+OVERLAP = 1024
 
 _LINE_END = re.compile(rb"[\r\n]")
 
@@ -44,10 +47,19 @@ class LogCheck:
     def _handle_output(self, label: str, message: dict[str, Any]) -> None:
         data: bytes = message["data"]
         lines = _LINE_END.split(self._rests.pop(label, b"") + data)
-        if (
-            data and len(lines[-1]) < LONGEST_LINE
-        ):  # else the stream has ended, or it takes too long
-            self._rests[label] = lines.pop()
-        if self._is_open and any(self._pattern.search(strip(line)) for line in lines):
+        if data:  # else the stream has ended
+            rest = lines.pop()
+            if len(rest) >= LONGEST_LINE:
+                lines.append(rest)
+                rest = rest[-OVERLAP:]
+            self._rests[label] = rest
+        if self._is_open and any(map(self._pattern.search, pieces(lines))):
             self.close()
             self._on_ready()
+
+
+def pieces(lines: list[bytes]) -> Iterator[bytes]:
+    """The lines as a person sees them, none of them too long."""
+    for line in map(strip, lines):
+        for start in range(0, max(1, len(line) - OVERLAP), LONGEST_LINE - OVERLAP):
+            yield line[start : start + LONGEST_LINE]

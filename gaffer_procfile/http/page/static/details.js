@@ -36,12 +36,13 @@ function entry(name, text, kind = "setting") {
   return [element("dt", { class: kind }, name), element("dd", {}, text)];
 }
 
-const isNothing = (value) => value === null || value === false || value === "" || (Array.isArray(value) && !value.length);
+// What is off is told too: `stop_tree` is on unless somebody has said otherwise.
+const isNothing = (value) => value === null || value === "" || (Array.isArray(value) && !value.length);
 
 function asText(value) {
   if (Array.isArray(value)) return value.map(asText).join(" ");
   if (value !== null && typeof value === "object") {
     return Object.entries(value).map(([name, each]) => `${name} ${asText(each)}`).join(", ");
   }
-  return value === true ? "yes" : String(value);
+  return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
 }
