@@ -281,13 +281,13 @@ def _guard(gaffer: int, outer: int, ready: int, status_writer: int) -> NoReturn:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         _let_go_of_files(keep=(ready, status_writer))
-        os.write(status_writer, gaffer.to_bytes(4, "little"))
+        _tell(status_writer, _packed(gaffer))
         try:
             system.become_subreaper()
             system.hear_of_parents_end(_OUTER_ENDED)
         except (OSError, ImportError):
             pass  # a sandbox forbids it: what gaffer starts is then init's when gaffer is killed
-        os.write(ready, b"!")
+        _tell(ready, b"!")
         from .posix.cgroup import enclose  # after that: nobody waits for it
 
         cgroup = enclose(gaffer)
@@ -298,12 +298,23 @@ def _guard(gaffer: int, outer: int, ready: int, status_writer: int) -> NoReturn:
                 cgroup.kill()
             left = sweep()
         finally:
-            told = (status, *left[:_MOST_TOLD])
-            os.write(status_writer, b"".join(number.to_bytes(4, "little") for number in told))
+            _tell(status_writer, _packed(status, *left[:_MOST_TOLD]))
         if cgroup is not None:
             cgroup.remove()
     finally:
         os._exit(0)
+
+
+def _tell(writer: int, what: bytes) -> None:
+    """Tell one of the other two, if it is there still: whoever has ended needs to know nothing."""
+    try:
+        os.write(writer, what)
+    except BrokenPipeError:
+        pass
+
+
+def _packed(*numbers: int) -> bytes:
+    return b"".join(number.to_bytes(4, "little") for number in numbers)
 
 
 def _let_go_of_files(keep: tuple[int, int]) -> None:

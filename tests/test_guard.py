@@ -232,6 +232,22 @@ def test_gaffer_waits_for_a_guard_that_is_slow(guarding: Guarding, tmp_path: Pat
     assert out == "True\n", err
 
 
+@pytest.mark.parametrize("end", ["os._exit(7)", "os.kill(os.getpid(), signal.SIGINT)"])
+def test_a_gaffer_that_ends_before_its_guard_is_ready_has_its_status(
+    guarding: Guarding, end: str
+) -> None:
+    before = (
+        "from gaffer_procfile.posix import system\n"
+        "def become_late():\n"
+        "    (gaffer,) = system.children_of(os.getpid())\n"
+        "    os.waitid(os.P_PID, gaffer, os.WEXITED | os.WNOWAIT)\n"
+        "system.become_subreaper = become_late\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    )
+    popen = guarding.run(end, before)
+    assert popen.wait(DEADLINE) == (7 if "7" in end else -signal.SIGINT)
+
+
 def test_sigchld_that_is_ignored_takes_no_status(guarding: Guarding) -> None:
     before = "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
     popen = guarding.run("guarded.wait()\nsys.exit(3)\n", before)
