@@ -308,14 +308,18 @@ def zombies() -> list[int]:
     return [child.pid for child in children if child.status() == psutil.STATUS_ZOMBIE]
 
 
-# Modules in which neither a process nor a loop runs: they say the same on every loop.
+# Modules that say the same on every loop: none runs in them, or what they are about is beside it.
 LOOPLESS = frozenset(
     f"test_{name}.py"
     for name in (
-        "ansi cgroup ci_kept ci_reports ci_workflow cli_views_of_runs commands config config_files "
-        "config_libyaml config_nodes config_schema environment formation http_docs http_log_ring "
-        "json_lines lines log_directory names prefix procfile recipes redact restart screen "
-        "services simulation slots tail watch_selection"
+        "ansi cgroup ci_docs ci_kept ci_log ci_reports ci_workflow cli_check cli_compat "
+        "cli_env cli_errors cli_foreman cli_plan cli_ports cli_run cli_secrets "
+        "cli_views_of_runs client commands completion config config_files config_libyaml "
+        "config_nodes config_schema disk_logs docs_services docs_verbs environment formation "
+        "http_docs http_log_ring json_lines keyboard lines listening log_directory "
+        "log_reader mutations names packaging page_files prefix probes_listeners procfile "
+        "project recipes redact restart sample_monorepo sample_noisy screen services "
+        "simulation slots spawn startup_imports tail text_file watch_selection"
     ).split()
 )
 
