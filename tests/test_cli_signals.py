@@ -126,15 +126,24 @@ class Finder:
 
 sys.meta_path.insert(0, Finder())
 from gaffer_procfile.__main__ import main
-sys.argv[1:] = ["start"]
+sys.argv[1:] = [VERB]
 sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("module", ["cli", "guard", "project", "manager", "apps.console"])
-def test_a_ctrl_c_while_it_is_loaded_is_not_lost(project: MakeProject, module: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "module"),
+    [
+        *(("start", module) for module in ("cli", "guard", "project", "manager", "apps.console")),
+        *(("logs", module) for module in ("cli", "cli.logs", "client")),
+    ],
+)
+def test_a_ctrl_c_while_it_is_loaded_is_not_lost(
+    project: MakeProject, verb: str, module: str
+) -> None:
     made = project({"Procfile": "web: sleep 100\n"})
     program = INTERRUPTED_IMPORT.replace("MODULE", repr(f"gaffer_procfile.{module}"))
+    program = program.replace("VERB", repr(verb))
     made.write({"program.py": program})
     running = made.spawn_shell(f"exec {sys.executable} program.py")
     assert running.wait() == -signal.SIGINT, running.text

@@ -10,7 +10,7 @@ import os
 import sys
 
 from ..errors import GafferError, UsageError, nearest
-from ..interrupts import be_raised, end_at_once
+from ..interrupts import end_at_once
 from ..lean import signal
 from .options import VERB_OPTIONS, is_background, split_at_word
 from .streams import complain, open_missing, show
@@ -77,6 +77,7 @@ The exit status of start is that of the first process that failed; 0 if none did
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `gaffer` with the arguments `argv` (default: the command line's); the exit status."""
+    end_at_once()
     open_missing()
     # Ignored, as it may be inherited, it would take the statuses of our processes away.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -87,10 +88,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GafferError as error:
         complain(str(error))
         return error.exit_status
-    except KeyboardInterrupt:  # while nobody hears signals yet, or no more
-        from ..guard import end_by
-
-        end_by(signal.SIGINT)
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -112,9 +109,7 @@ def _run(verb: str, argv: list[str]) -> int:
     if verb == "start" and is_background(argv):
         verb = "background"
     if verb not in _GUARDED:
-        be_raised()
         return int(_module(verb).run(argv))
-    end_at_once()
     from ..guard import enter  # with `select`, 2 ms that the other verbs don't need
 
     # What is loaded stays: looking for garbage among it is 1.5 ms of a start, and would have
