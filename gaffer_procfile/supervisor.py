@@ -77,16 +77,17 @@ class Supervisor:
         if state.name in self._removed and state not in self._removed[state.name]:
             self._successors[state.name] = state  # it may want the same ports
             return
+        may_start = True
         for number in range(1, state.numprocesses + 1):
             slot = state.slot(number)
             if slot.state == slots.PENDING:
-                if at_once or self._may_start(state):
+                may_start = may_start and (at_once or self._may_start(state))
+                if may_start:
                     self._spawn(state, slot)
             elif slot.state == slots.STOPPING and slot.then == slots.REMOVED:
                 slot.then = slots.PENDING  # it was too much for a moment only
-        for slot in sorted(state.slots.values(), key=lambda slot: slot.number, reverse=True):
-            if slot.number > state.numprocesses:
-                self._end(state, slot, "reap", slots.REMOVED)
+        for number in sorted((n for n in state.slots if n > state.numprocesses), reverse=True):
+            self._end(state, state.slots[number], "reap", slots.REMOVED)
 
     def stop(self, state: ProcessState, *, spare_detached: bool = False) -> None:
         """Stop all of a template, or all but what is detached."""
