@@ -192,9 +192,10 @@ def socket_path(directory: str, pid: int) -> str:
     return _numbered(place, number)
 
 
-def shared_path(name: str) -> str:
-    """The path for a file that all runs of this user share. Raises ControlError."""
-    return os.path.join(_make_place(len(name)), name)
+def open_shared(name: str) -> int:
+    """A descriptor of a file that all runs of this user share. Raises ControlError and OSError."""
+    path = os.path.join(_make_place(len(name)), name)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
 def _numbered(place: str, number: int) -> str:

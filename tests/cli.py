@@ -289,6 +289,23 @@ def project(tmp_path: Path) -> Iterator[MakeProject]:
         made.close()
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where logs are kept that have no --log-dir."""
+    path = tmp_path / "state"
+    monkeypatch.setenv("XDG_STATE_HOME", str(path))
+    return path
+
+
+@pytest.fixture
+def down() -> Iterator[list[Project]]:
+    """Projects of which nothing may run any more in the end."""
+    projects: list[Project] = []
+    yield projects
+    for made in projects:
+        made.run("down", "--kill")
+
+
 def wait_until(condition: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
     """Wait for what nothing announces: a state of another process, a file."""
     end = time.monotonic() + deadline

@@ -9,12 +9,13 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cli import MakeProject, Project, wait_until
+from cli import down as down
 from cli import project as project
+from cli import state as state
 from conftest import is_alive
 
 from gaffer_procfile.client import Connection
@@ -22,23 +23,6 @@ from gaffer_procfile.control import runs_in
 
 SLEEP = "exec sleep 100"
 WAIT = "while :; do sleep 0.02; done"
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where logs are kept that have no --log-dir."""
-    path = tmp_path / "state"
-    monkeypatch.setenv("XDG_STATE_HOME", str(path))
-    return path
-
-
-@pytest.fixture
-def down() -> Iterator[list[Project]]:
-    """Projects of which nothing may run any more in the end."""
-    projects: list[Project] = []
-    yield projects
-    for made in projects:
-        made.run("down", "--kill")
 
 
 def test_it_returns_when_all_is_up(project: MakeProject, state: Path, down: list[Project]) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cli import MakeProject, Project, wait_until
+from cli import down as down
 from cli import project as project
+from cli import state as state
 from conftest import is_alive
 
 from gaffer_procfile.cli.last_run import describe_last, remember, state_directory
@@ -28,23 +29,6 @@ VERBS = [
         ["open"],
     ),
 ]
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where logs are kept that have no --log-dir."""
-    path = tmp_path / "state"
-    monkeypatch.setenv("XDG_STATE_HOME", str(path))
-    return path
-
-
-@pytest.fixture
-def down() -> Iterator[list[Project]]:
-    """Projects of which nothing may run any more in the end."""
-    projects: list[Project] = []
-    yield projects
-    for made in projects:
-        made.run("down", "--kill")
 
 
 def wait_for_the_end(made: Project) -> None:

@@ -13,20 +13,13 @@ from pathlib import Path
 import pytest
 from cli import PACKAGE_ROOT, MakeProject, Project, Running, wait_until
 from cli import project as project
+from cli import state as state
 
 from gaffer_procfile import control
 from gaffer_procfile.cli.twins import Claim
 from gaffer_procfile.control import UnixListener, runs_in
 
 SLEEP = "exec sleep 100"
-
-
-@pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where logs are kept that have no --log-dir."""
-    path = tmp_path / "state"
-    monkeypatch.setenv("XDG_STATE_HOME", str(path))
-    return path
 
 
 def started(made: Project, *args: str, cwd: Path | None = None, at: Path | None = None) -> Running:

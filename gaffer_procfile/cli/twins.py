@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from ..control import ControlError, project_number, runs_around, shared_path
+from ..control import ControlError, open_shared, project_number, runs_around
 from ..errors import GafferError
 
 TYPE_CHECKING = False
@@ -36,7 +36,7 @@ class Claim:
     def __init__(self, directory: str) -> None:
         self._fd = -1
         try:
-            self._fd = os.open(shared_path(LOCKS), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            self._fd = open_shared(LOCKS)
             os.lseek(self._fd, project_number(directory), os.SEEK_SET)
             os.lockf(self._fd, os.F_LOCK, 1)
         except ControlError:

@@ -7,9 +7,8 @@ two that start at the same moment get different ports, and nothing is to be tidi
 from __future__ import annotations
 
 import fcntl
-import os
 
-from ..control import ControlError, shared_path
+from ..control import ControlError, open_shared
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,10 +44,9 @@ class Claims:
     def _lock(self, port: int) -> bool:
         if self._fd is None:
             try:
-                path = shared_path(FILE)
+                self._fd = open_shared(FILE)
             except ControlError:
                 return True
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
         except (BlockingIOError, PermissionError):
