@@ -423,10 +423,11 @@ def test_a_key_is_heard_once(guarding: Guarding, terminal: tuple[int, int]) -> N
     """Gaffer and the outer one both get the key's signal."""
     three = guarding.three(
         "guarded.wait()\n"
-        "signal.signal(signal.SIGINT, lambda *_: print('key', flush=True))\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(77))\n"
+        "heard = (signal.SIGINT, signal.SIGTERM)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, heard)\n"
         "print(os.getpid(), flush=True)\n"
-        "while True: signal.pause()\n",
+        "while signal.sigwait(heard) == signal.SIGINT: print('key', flush=True)\n"
+        "sys.exit(77)\n",
         stdin=terminal[1],
         preexec_fn=take_terminal,
     )
