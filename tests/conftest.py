@@ -318,7 +318,7 @@ LOOPLESS = frozenset(
         "config_nodes config_schema disk_logs docs_services docs_verbs environment formation "
         "http_docs http_log_ring json_lines keyboard lines listening log_directory "
         "log_reader mutations names packaging page_files prefix probes_listeners procfile "
-        "project recipes redact restart sample_monorepo sample_noisy screen services "
+        "project raw_files recipes redact restart sample_monorepo sample_noisy screen services "
         "simulation slots spawn startup_imports tail text_file watch_selection"
     ).split()
 )

@@ -61,10 +61,10 @@ MUTATIONS = [
         "test_a_known_process_can_be_updated_and_an_unknown_one_not",
         (
             "manager.py",
-            "            if state.group is not None:\n                settings",
+            '            settings["group"] = state.group\n',
             (
                 "            if name not in KeyError:\n                raise KeyError(name)\n"
-                "            if state.group is not None:\n                settings"
+                '            settings["group"] = state.group\n'
             ),
         ),
     ),
@@ -104,7 +104,11 @@ MUTATIONS = [
     Mutation(
         "start_process never clears stopped",
         "test_a_stopped_template_can_be_started_again",
-        ("supervisor.py", "        state.stopped = False\n", ""),
+        (
+            "supervisor.py",
+            "        self._cancel_retry(state)\n        state.stopped = False\n",
+            "        self._cancel_retry(state)\n",
+        ),
     ),
     Mutation(
         "the flapping timer is stopped under another name",
@@ -133,11 +137,11 @@ MUTATIONS = [
         "test_a_restart_never_has_more_processes_than_ports",
         (
             "supervisor.py",
-            "        self._restart_next(state)\n        self.start(state)\n",
+            "        under_way = ",
             (
                 "        for number in range(1, state.numprocesses + 1):\n"
                 "            self._spawn(state, slots.Slot(number, None))\n"
-                "        self._restart_next(state)\n        self.start(state)\n"
+                "        under_way = "
             ),
         ),
     ),

@@ -206,3 +206,17 @@ def test_a_loop_made_after_another_is_gone_watches_its_own(
         driver.sh("one", "exit 0", restart="never")
         driver.run_until_event("exit")
         driver.close()
+
+
+def test_what_was_let_go_is_reaped_by_a_later_start(driver: ManagerDriver) -> None:
+    """One that is detached and ends after its manager has stopped."""
+    driver.sh("aside", "exec sleep 60", detach=True)
+    pid = driver.process("aside").pid
+    driver.stop()
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    later = ManagerDriver(driver.kind)
+    later.sh("web", "exec sleep 60")
+    later.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(pid, 0)

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -147,8 +148,9 @@ def test_the_working_directory_goes_while_it_runs(driver: ManagerDriver, tmp_pat
     assert (event["exit_status"], event["reason"]) == (126, f"no such directory: {directory}")
 
 
-REFUSED = """
-import os, pwd, shlex, subprocess  # nobody can read what is imported later
+AS_NOBODY = """
+import grp, os, pwd, shlex, subprocess  # nobody can read what is imported later
+import gaffer_procfile.posix.popen
 from gaffer_procfile.loop.selector import SelectorLoop
 from gaffer_procfile.manager import Manager
 if os.geteuid() == 0:
@@ -157,28 +159,112 @@ if os.geteuid() == 0:
     os.setresuid(65534, 65534, 65534)
 manager = Manager(SelectorLoop())
 manager.start()
+"""
+REFUSED = """
 def show(_evtype, event):
     print(event["exit_status"], event["reason"])
     manager.stop()
 manager.subscribe("exit", show)
-manager.add_process("web", "/bin/true", uid=0, restart="never")
+manager.add_process("web", "/bin/true", restart="never", **wanted)
 manager.run()
 """
 
 
-def test_another_user_is_refused(tmp_path: Path) -> None:
+def run_as_nobody(program: str, *before: str) -> str:
+    """What a program prints that has a manager and no rights, started by the words `before`."""
     done = subprocess.run(
-        [sys.executable, "-c", REFUSED],
+        [*before, sys.executable, "-c", AS_NOBODY + program],
         env={**os.environ, "PYTHONPATH": PACKAGE_ROOT},
         capture_output=True,
         text=True,
         timeout=DEADLINE,
         cwd="/",
     )
-    assert done.stdout == "126 can't become user 0: Operation not permitted\n", done
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("wanted", "who"), [("uid=0", "user 0"), ("gid=0", "group 0"), ("uid=0, gid=0", "user 0")]
+)
+def test_another_user_is_refused(wanted: str, who: str) -> None:
+    told = run_as_nobody(f"wanted = dict({wanted})" + REFUSED)
+    assert told == f"126 can't become {who}: Operation not permitted\n"
+
+
+STOPPED = """
+def show(_evtype, event):
+    print(event["event"], event.get("term_signal"))
+manager.subscribe("exit", show)
+manager.add_process("web", "/bin/sleep", args=["60"])
+manager.stop()
+manager.run()
+"""
+
+
+@needs_root
+@pytest.mark.skipif(not shutil.which("unshare"), reason="no unshare")
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_others_cannot_be_seen(hidden: int) -> None:
+    """As on a machine that many share: of another user's process /proc shows nothing."""
+    # With a parent, root's, to look at.
+    mount = f'mount -t proc -o hidepid={hidden} proc /proc && "$@"; exit $?'
+    words = ["unshare", "--pid", "--fork", "--mount", "/bin/sh", "-c", mount, "sh"]
+    assert run_as_nobody(STOPPED, *words) == f"exit {signal.SIGTERM.value}\n"
 
 
 # ---- children that don't do as they are told
+
+
+UNKILLABLE = """
+def hear(_label, message):
+    print(message["data"].decode(), end="", flush=True)
+    if message["data"]:
+        manager.stop()
+def show(evtype, event):
+    if evtype in ("kill", "exit"):
+        print(evtype, event["name"], flush=True)
+manager.subscribe(".", show)
+manager.add_process("db", "/bin/sleep", args=["60"])
+manager.add_process("web", command, shell=True, os_env=True, redirect_output=["out"],
+                    stop_timeout=0.1, depends_on=["db"])
+manager.get_process(2).monitor_io("out", hear)
+manager.run()
+"""
+
+
+@pytest.fixture
+def sudo() -> Iterator[str]:
+    """A command line's beginning that has the rest of it run as root, as anybody may."""
+    with tempfile.TemporaryDirectory() as directory:
+        program = Path(directory, "become")
+        setpriv = shutil.which("setpriv")
+        if setpriv is None or os.statvfs(directory).f_flag & os.ST_NOSUID:
+            pytest.skip("nobody can become root here")
+        shutil.copy(setpriv, program)
+        program.chmod(0o4755)
+        Path(directory).chmod(0o755)
+        yield f"{program} --reuid 0 --regid 0 --clear-groups"
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("command", "events"),
+    [
+        ("exec {}", ["kill web", "exit db"]),  # what can't be signalled is what was started
+        ("{}; true", ["exit web", "kill web", "exit db"]),  # or what that has in its group
+        ("setsid {} & exec sleep 60", ["exit web", "kill web", "exit db"]),
+    ],
+)
+def test_a_child_that_is_another_users_is_not_waited_for(
+    sudo: str, command: str, events: list[str]
+) -> None:
+    become = f"{sudo} /bin/sh -c 'echo $$; exec sleep 60'"
+    told = run_as_nobody(f"command = {command.format(become)!r}" + UNKILLABLE).split("\n")
+    pid = int(told[0])
+    assert is_alive(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert told[1:] == [*events, ""]
 
 
 @pytest.mark.parametrize("halt", ["kill -STOP $$", "sleep 60 & kill -STOP $! $$"])

@@ -382,6 +382,45 @@ def test_where_no_process_can_be_had_there_is_no_guard(guarding: Guarding) -> No
     assert out == "None 0 set()\n", err
 
 
+def test_where_no_pipe_can_be_had_there_is_no_guard(guarding: Guarding) -> None:
+    popen = guarding.run(
+        "before = len(os.listdir('/proc/self/fd'))\n"
+        "pipe, left = os.pipe, [2]\n"
+        "def make():\n"
+        "    if not left: raise OSError(24, 'EMFILE')\n"
+        "    left.pop()\n"
+        "    return pipe()\n"
+        "os.pipe = make\n"
+        "print(enter(), len(os.listdir('/proc/self/fd')) - before, signal.pthread_sigmask(0, []))\n",
+        env={},
+    )
+    out, err = popen.communicate(timeout=DEADLINE)
+    assert out == "None 0 set()\n", err
+
+
+def test_a_guard_that_can_have_no_gaffer_is_reaped(guarding: Guarding) -> None:
+    """By the outer one: in a container there may be nobody else who does."""
+    adopt = "import ctypes; assert not ctypes.CDLL(None).prctl(36, 1)\n"  # PR_SET_CHILD_SUBREAPER
+    popen = guarding.run(
+        "",
+        before=adopt + "first = os.fork()\n"
+        "if first:\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(first, 0)[1]))\n"
+        "    try: print('left:', os.waitpid(-1, 0))\n"
+        "    except ChildProcessError: print('nobody is left')\n"
+        "    sys.exit()\n"
+        "fork, left = os.fork, [1]\n"
+        "def make():\n"
+        "    if not left: raise BlockingIOError(11, 'no more')\n"
+        "    left.pop()\n"
+        "    return fork()\n"
+        "os.fork = make\n",
+        env={},
+    )
+    out, err = popen.communicate(timeout=DEADLINE)
+    assert (out, err) == ("1\nnobody is left\n", "gaffer: can't start a process: no more\n")
+
+
 def test_what_was_ignored_stays_ignored_but_ctrl_c(guarding: Guarding) -> None:
     """A shell's background job ignores SIGINT and SIGQUIT; `kill -INT` stops it all the same."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import DEADLINE, LoopDriver, close_loop, new_loop
+from conftest import DEADLINE, LoopDriver, close_loop, new_loop, open_descriptors
 
 from gaffer_procfile.loop import adapt, default_loop
 from gaffer_procfile.loop.selector import SelectorLoop
@@ -64,6 +65,12 @@ def test_timers_fire_in_order_and_not_early(loop_driver: LoopDriver) -> None:
     assert [name for name, _ in fired] == ["now", "early", "late"]
     for (_, after), earliest in zip(fired, (0, 0.02, 0.06), strict=True):
         assert after >= earliest - 0.002  # libuv counts in whole milliseconds
+
+
+def test_what_was_due_before_fires_at_once(loop_driver: LoopDriver) -> None:
+    fired: list[str] = []
+    loop_driver.loop.call_later(-1.0, fired.append, "late")
+    loop_driver.run_until(lambda: fired == ["late"])
 
 
 def test_a_timer_counts_from_now_and_not_from_the_turns_begin(loop_driver: LoopDriver) -> None:
@@ -445,6 +452,17 @@ def test_the_default_is_pyuv_where_it_is_there() -> None:
         assert default_loop() is pyuv.Loop.default_loop()
 
 
+def test_a_pyuv_loop_keeps_its_own_excepthook() -> None:
+    """That of a program that embeds us, and runs the loop itself at other times."""
+    pyuv = pytest.importorskip("pyuv")
+    raw = pyuv.Loop()
+    raw.excepthook = print
+    loop = adapt(raw)
+    loop.call_soon(loop.close)
+    loop.run()
+    assert raw.excepthook is print
+
+
 def test_a_selector_loop_leaves_no_descriptor_open() -> None:
     def descriptors() -> list[str]:
         return os.listdir("/dev/fd")
@@ -455,3 +473,14 @@ def test_a_selector_loop_leaves_no_descriptor_open() -> None:
         loop()
     del loop
     assert len(descriptors()) == before
+
+
+def test_a_selector_loop_that_was_never_run_goes_without_the_collector() -> None:
+    before = open_descriptors()
+    gc.disable()
+    try:
+        loop = SelectorLoop()
+        del loop
+        assert len(os.listdir("/dev/fd")) == before
+    finally:
+        gc.enable()

@@ -315,8 +315,6 @@ def test_a_manager_that_has_stopped_keeps_no_descriptor(
 
 def test_a_signal_handler_of_the_program_may_stop_it(loop_kind: str) -> None:
     """It runs in the loop's own thread, which sleeps: that is to be woken all the same."""
-    if loop_kind == "pyuv":
-        pytest.skip("pyuv has Python run its handlers only when something else wakes the loop")
     raw = new_loop(loop_kind)
     manager = Manager(raw)
     manager.start()
@@ -361,3 +359,70 @@ def test_what_cannot_be_started_is_not_tried_as_fast_as_we_can(driver: ManagerDr
     driver.add("web", "/nowhere/at/all", restart="always")
     event = driver.run_until_event("exit", "web")
     assert (event["then"], event["delay"]) == ("backing-off", 1.0)
+
+
+class Ending(Recorder):
+    """One that ends the program in its stop."""
+
+    def stop(self) -> None:
+        super().stop()
+        raise SystemExit(4)
+
+
+def test_an_app_that_ends_the_program_leaves_the_end_whole(loop_kind: str) -> None:
+    raw = new_loop(loop_kind)
+    calls: list[str] = []
+    manager = Manager(raw)
+    manager.start(apps=[Ending("ending", calls), Recorder("after", calls)])
+    manager.add_process("web", "/bin/sleep", args=["60"], os_env=True)
+    manager.stop(lambda _manager: calls.append("told"))
+    with pytest.raises(SystemExit):
+        manager.run()
+    assert calls[2:] == ["stop ending", "stop after", "told"]
+    manager.stop(lambda _manager: calls.append("told again"))
+    assert calls[-1] == "told again"
+    close_loop(loop_kind, raw)
+
+
+class Unstartable(Recorder):
+    def start(self, loop: Any, manager: Manager) -> None:
+        super().start(loop, manager)
+        raise LookupError("of the app")
+
+
+def test_an_app_that_cannot_be_started(loop_kind: str) -> None:
+    """Those before it are stopped again, it and those after it never: none of them has begun."""
+    raw = new_loop(loop_kind)
+    calls: list[str] = []
+    first, last = Recorder("first", calls), Recorder("last", calls)
+    manager = Manager(raw)
+    with pytest.raises(LookupError, match="of the app"):
+        manager.start(apps=[first, Unstartable("bad", calls), last])
+    assert calls == ["start first", "start bad", "stop first"]
+    assert not manager.started
+    assert manager.apps == []
+    calls.clear()
+    manager.start(apps=[first, last])
+    manager.stop()
+    manager.run()
+    assert calls == ["start first", "start last", "stop first", "stop last"]
+    close_loop(loop_kind, raw)
+
+
+def test_a_manager_whose_loop_is_closed_does_nothing(loop_kind: str) -> None:
+    raw = new_loop(loop_kind)
+    manager = Manager(raw)
+    manager.start()
+    manager.add_process(
+        "web", "/bin/sleep", args=["60"], os_env=True, redirect_input=True, custom_streams=["s"]
+    )
+    (process,) = manager.running_processes().values()
+    manager.stop()
+    manager.run()
+    close_loop(loop_kind, raw)
+    manager.kill()
+    manager.wakeup()
+    process.write(b"late")
+    process.streams["s"].write(b"late")
+    process.monitor(print)
+    process.unmonitor(print)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import signal
+import threading
 from typing import Any
 
 import pytest
-from conftest import Capture, LoopDriver, Made, end_what_was_let_go, is_alive, open_descriptors
+from conftest import (
+    DEADLINE,
+    Capture,
+    LoopDriver,
+    Made,
+    close_loop,
+    end_what_was_let_go,
+    is_alive,
+    new_loop,
+    open_descriptors,
+)
 
+from gaffer_procfile.loop import adapt
 from gaffer_procfile.posix import system
 from gaffer_procfile.process import Process
 
@@ -238,3 +250,43 @@ def test_close_lets_go_of_one_that_goes_on(loop_driver: LoopDriver) -> None:
     assert is_alive(pid)
     assert made.exits == []
     end_what_was_let_go(made.process)
+
+
+@pytest.mark.parametrize("which", ["on_exit_cb", "on_gone_cb", "on_closed_cb"])
+def test_a_callback_that_raises_holds_up_nothing(loop_driver: LoopDriver, which: str) -> None:
+    def fail(*_args: Any) -> None:
+        raise LookupError("of the callback")
+
+    callback: Any = {which: fail}
+    process = Process(loop_driver.raw, 1, "n", "/bin/true", redirect_output=["out"], **callback)
+    process.spawn()
+    with pytest.raises((LookupError, AssertionError), match="of the callback"):
+        loop_driver.run_until(lambda: process.closed)  # asyncio logs it: that fails the driver
+    loop_driver.faults.clear()
+    loop_driver.run_until(lambda: process.closed)
+    assert process.gone
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"redirect_output": ["a", "b", "c"]}, {"uid": "no-such-user"}, {"args": "an 'unclosed"}],
+)
+def test_one_that_is_refused_keeps_no_loop_running(loop_kind: str, kwargs: dict[str, Any]) -> None:
+    raw = new_loop(loop_kind)
+    loop = adapt(raw)
+    with pytest.raises(ValueError):  # noqa: PT011 - which one is told elsewhere
+        Process(raw, 1, "n", "/bin/true", **kwargs)
+    late: list[bool] = []
+
+    def end() -> None:
+        late.append(True)
+        loop.stop()
+
+    watchdog = threading.Timer(DEADLINE / 5, loop.call_soon_threadsafe, (end,))
+    watchdog.start()
+    loop.call_soon(loop.close)
+    loop.run()
+    watchdog.cancel()
+    watchdog.join()
+    assert not late
+    close_loop(loop_kind, raw)

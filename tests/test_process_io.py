@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from conftest import Capture, LoopDriver, Made
+from conftest import DEADLINE, Capture, LoopDriver, Made
 
 from gaffer_procfile.process import Process
 
@@ -258,3 +258,23 @@ def test_a_grandchild_that_keeps_the_pipe_does_not_hold_up_the_exit(
     loop_driver.run_until(lambda: made.closed)
     assert made.exits == [(0, 0)]
     assert len(made.gone) == len(made.closed) == 1
+
+
+def test_what_is_written_as_soon_as_it_runs_arrives(loop_driver: LoopDriver) -> None:
+    """In the loop's thread, while another thread that has started it is still telling so."""
+    made = Made(loop_driver, "head -n 1", redirect_input=True, redirect_output=["out"])
+    is_written = threading.Event()
+
+    def write() -> None:
+        made.process.write(b"at once\n")
+        loop_driver.loop.call_soon(is_written.set)
+
+    def tell() -> None:
+        loop_driver.loop.call_soon_threadsafe(write)
+        is_written.wait(DEADLINE)
+
+    thread = threading.Thread(target=made.process.spawn, args=(tell,))
+    thread.start()
+    loop_driver.run_until(lambda: made.closed)
+    thread.join()
+    assert made.capture.data == b"at once\n"

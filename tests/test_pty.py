@@ -87,6 +87,7 @@ def test_a_tty_takes_input_and_interrupts(driver: ManagerDriver) -> None:
     driver.run_until(lambda: b"ready" in heard.data)
     process.write(b"hello\n")
     driver.run_until(lambda: b"got hello" in heard.data)
+    assert b"hello\ngot hello" in heard.data  # who types sees it
     process.write(b"\x03")
     assert driver.run_until_event("exit", "p")["exit_status"] == 3
     assert b"interrupted" in heard.data

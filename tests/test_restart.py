@@ -64,6 +64,15 @@ def test_the_window_slides(window: float, last: float | None) -> None:
     assert delays(back_off, 4)[-1] == last
 
 
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_by_the_defaults_it_is_given_up_on_within_two_minutes(chance: float) -> None:
+    found = delays(BackOff(), 11, chance=chance)
+    jitter = 1 + 0.1 * chance
+    assert found == [
+        *(delay * jitter for delay in (0.5, 1, 2, 4, 8, 10, 10, 10, 10, 10)), None,
+    ]  # fmt: skip
+
+
 def test_a_quiet_time_forgives() -> None:
     back_off = BackOff(first=1, factor=2, cap=50, quiet=10, attempts=3, window=1000)
     history = RestartHistory(back_off, lambda: 0.0)

@@ -121,6 +121,24 @@ class FakeLoop(Adapter):
         self.now = end
 
 
+class FakeTree:
+    """All of a process, as far as it can be told to end."""
+
+    def __init__(self, process: FakeProcess) -> None:
+        self._process = process
+
+    def stop(self) -> None:
+        self.send(signal.SIGTERM)
+
+    def send(self, signum: int) -> bool:
+        if not self._process.is_refused:
+            self._process.signals.append(signum)
+        return not self._process.is_refused
+
+    def send_to_leader(self, signum: int) -> bool:
+        return not self._process.active or self.send(signum)
+
+
 class FakeProcess(Process):
     """A process whose ends, and what it leaves behind, are the world's to decide."""
 
@@ -129,6 +147,7 @@ class FakeProcess(Process):
         self.place = (self._env["GENERATION"], self.instance)
         self.signals: list[int] = []
         self.is_obedient = True
+        self.is_refused = False  # another user's
         self.others_are_watched = False
         if self.world.spawns_to_fail:
             self.world.spawns_to_fail -= 1
@@ -136,22 +155,16 @@ class FakeProcess(Process):
             self._loop.call_soon_threadsafe(self._handle_failure, error)
             return
         self.pid = 100_000 + self.id
+        self._tree: Any = FakeTree(self)
         self.is_obedient = self.world.choose((True, True, True, False))
+        self.is_refused = self.world.choose((True, *[False] * 30))
         self.world.begin(self)
         assert on_spawned is not None
         on_spawned()
 
-    def _signal_tree(self, signum: int, told: object = None) -> None:
-        if self.pid is not None and not self.gone:
-            self.signals.append(signum)
-
-    def kill(self, signum: int, *, tree: bool = False) -> None:
-        if tree or self.active:
-            self._signal_tree(signum)
-
     def _watch_tree(self) -> None:
         self.others_are_watched = True
-        self._signal_tree(self._stop_signal)
+        self._tree.send(self._stop_signal)
 
     @property
     def is_dying(self) -> bool:
@@ -164,7 +177,7 @@ class FakeProcess(Process):
         if self.gone:  # it was detached, and let go: nobody hears of it
             del self.world.living[self.id]
             return
-        self._tree_is_left = leaves_others and (self.stopping or not self.detach)
+        self.left_behind = leaves_others and (self.stopping or not self.detach)
         self.world.end(self)
         self._handle_exit(*((code, 0) if code >= 0 else (0, -code)))
 
@@ -427,17 +440,27 @@ class World:
             assert not unclosed  # what is detached was let go
         else:
             assert unclosed == set(self.living) | set(self.left)
-            assert set(self.living) == set(self.manager.running), "running, and nobody counts it"
+            lingering = {process.id for process in self.living.values() if process.unkillable}
+            assert set(self.living) - lingering == set(self.manager.running), "nobody counts it"
             for template in self.manager.processes.values():
                 self._check_template_at_rest(template)
 
     def _check_template_at_rest(self, template: ProcessState) -> None:
         assert not template.restarting
-        states = {number: slot.state for number, slot in template.slots.items()}
+        states = {
+            number: slot.state
+            for number, slot in template.slots.items()
+            if slot.process is None or not slot.process.unkillable
+        }
         if template.stopped:
             assert set(states.values()) <= set(slots.AT_REST), states
             return
-        assert sorted(states) == list(range(1, template.numprocesses + 1)), states
+        if self.manager._supervisor._claims._holders.get(template.name):
+            assert set(states.values()) <= {slots.PENDING}, "what can't be killed is in its place"
+            return
+        wanted = range(1, template.numprocesses + 1)
+        assert sorted(template.slots)[: len(wanted)] == list(wanted), template.slots
+        assert all(template.slots[number].process for number in set(template.slots) - set(wanted))
         generation = template.settings["env"]["GENERATION"]
         for number, is_now in states.items():
             if (generation, number) in self.stopped_by_hand:
@@ -457,8 +480,8 @@ class World:
             self._stop()
             self.settle()
             assert not any(process.signals for process in detached)
-        assert all(process.detach for process in self.living.values()), self.living
-        assert not self.left, self.left
+        assert all(it.detach or it.is_refused for it in self.living.values()), self.living
+        assert all(process.is_refused for process in self.left.values()), self.left
         assert self.loop.users == 0
 
 

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaffer_procfile.posix import spawn as spawning
+from gaffer_procfile.posix.credentials import Credentials
 from gaffer_procfile.posix.plumbing import Plumbing
 from gaffer_procfile.posix.spawn import (
     CannotSpawn,
-    Credentials,
     command_line,
     expand,
     spawn,
@@ -122,6 +122,11 @@ def test_command_line(cmd: str, args: list[str], shell: bool, words: list[str]) 
     assert command_line(cmd, args, {"PORT": "80"}, shell) == words
 
 
+def test_words_that_stay_as_they_are() -> None:
+    words = command_line("'a $PORT'", ["$PORT", "${PORT}"], {"PORT": "80"}, False, expands=False)
+    assert words == ["a $PORT", "$PORT", "${PORT}"]
+
+
 @given(st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8")), max_size=4))
 def test_arguments_pass_a_shell_unchanged(args: list[str]) -> None:
     words = command_line("printf '%s\\0'", args, {}, shell=True)
@@ -176,6 +181,22 @@ def test_no_signal_is_blocked_that_was_blocked_here(extra: bool) -> None:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     assert int(status.split()[1], 16) == 0
+
+
+@either_way
+@pytest.mark.parametrize("extra", [False, True])
+def test_what_a_shell_ignores_for_its_background_is_not_ignored(extra: bool) -> None:
+    """`program &` ignores them, and would have them ignored by all that it starts."""
+    ignored = (signal.SIGINT, signal.SIGQUIT)
+    before = [signal.signal(signum, signal.SIG_IGN) for signum in ignored]
+    try:
+        fds = [0] if extra else []
+        status = run(["/bin/grep", "SigIgn", "/proc/self/status"], extra_fds=fds)
+    finally:
+        for signum, handler in zip(ignored, before, strict=True):
+            signal.signal(signum, handler)
+    mask = int(status.split()[1], 16)
+    assert [signum for signum in ignored if mask & 1 << signum - 1] == []
 
 
 def _is_ignored(signum: int) -> bool:
@@ -379,6 +400,7 @@ def test_not_allowed_to_become_somebody_else() -> None:
     """As a user that may not: as root, in a child that has become one."""
     program = (
         "import os\n"
+        "from gaffer_procfile.posix.credentials import Credentials\n"
         "from gaffer_procfile.posix.spawn import *\n"
         "import gaffer_procfile.posix.popen  # while it can be read\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"

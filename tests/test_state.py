@@ -9,8 +9,7 @@ import pytest
 from conftest import LoopDriver, ManagerDriver
 
 from gaffer_procfile.manager import FlappingInfo, Manager, Process, ProcessState, ProcessTracker
-from gaffer_procfile.restart import BackOff, is_restarted
-from gaffer_procfile.state import ExitHistory
+from gaffer_procfile.restart import BackOff, ExitHistory, is_restarted
 
 
 def test_where_the_classes_are_found() -> None:
@@ -286,4 +285,32 @@ def test_kill_all_waits_for_nobody(loop_driver: LoopDriver) -> None:
     assert done == []
     tracker.kill_all()
     loop_driver.run_until(lambda: done)
+    tracker.close()
+
+
+class Refused:
+    """A process of another user's."""
+
+    id = 1
+    gone = unkillable = False
+
+    def __init__(self) -> None:
+        self.signals: list[int] = []
+
+    def kill(self, signum: int, *, tree: bool) -> bool:
+        assert tree
+        self.signals.append(signum)
+        return False
+
+
+def test_who_can_not_be_killed_is_not_waited_for(loop_driver: LoopDriver) -> None:
+    process: Any = Refused()
+    kills: list[object] = []
+    tracker, told = ProcessTracker(loop_driver.raw, kills.append), []
+    tracker.check(process, 0.01, lambda: told.append("refused"))
+    tracker.on_done(lambda: told.append("done"))
+    loop_driver.run_until(lambda: len(told) == 2)
+    assert process.unkillable
+    tracker.kill_all()
+    assert (kills, process.signals) == ([process], [signal.SIGKILL])
     tracker.close()

@@ -8,6 +8,7 @@ import psutil
 import pytest
 from conftest import Event, ManagerDriver
 
+from gaffer_procfile import stats_monitor
 from gaffer_procfile.posix import stats
 
 FIGURES = {"cpu", "mem", "mem_info1", "mem_info2", "ctime", "create_time"}
@@ -16,7 +17,7 @@ FIGURES = {"cpu", "mem", "mem_info1", "mem_info2", "ctime", "create_time"}
 def test_monitor_gives_figures_on_a_timer(
     driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "INTERVAL", 0.03)
+    monkeypatch.setattr(stats_monitor, "INTERVAL", 0.03)
     driver.sh("web", "while :; do :; done")
     samples: list[Event] = []
 
@@ -44,7 +45,7 @@ def test_monitor_gives_figures_on_a_timer(
 def test_unmonitoring_what_was_not_monitored_harms_nobody(
     driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "INTERVAL", 0.03)
+    monkeypatch.setattr(stats_monitor, "INTERVAL", 0.03)
     driver.sh("web", "exec sleep 60")
     samples: list[Event] = []
     driver.manager.unmonitor(1, print)
@@ -56,7 +57,7 @@ def test_unmonitoring_what_was_not_monitored_harms_nobody(
 def test_monitor_ends_with_the_process(
     driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "INTERVAL", 0.03)
+    monkeypatch.setattr(stats_monitor, "INTERVAL", 0.03)
     driver.sh("web", "exec sleep 60", restart="never")
     samples: list[Event] = []
     driver.manager.monitor("web", lambda _evtype, info: samples.append(info))
@@ -72,7 +73,7 @@ def test_monitor_ends_with_the_process(
 def test_a_template_is_monitored_with_those_to_come(
     driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stats, "INTERVAL", 0.03)
+    monkeypatch.setattr(stats_monitor, "INTERVAL", 0.03)
     driver.sh("web", "exec sleep 60")
     ids: set[int] = set()
 
@@ -89,6 +90,28 @@ def test_a_template_is_monitored_with_those_to_come(
     driver.manager.ttin("web")
     driver.run_for(0.1)
     assert ids == set()
+
+
+def test_one_that_is_being_stopped_is_unmonitored_too(
+    driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stats_monitor, "INTERVAL", 0.03)
+    driver.sh("web", "trap '' TERM; while :; do sleep 0.02; done", stop_timeout=1)
+    samples: list[Event] = []
+
+    def listen(_evtype: str, info: Event) -> None:
+        samples.append(info)
+
+    driver.manager.monitor("web", listen)
+    driver.run_until(lambda: samples)
+    driver.manager.stop_process("web")
+    driver.run_until_event("stop_pid")
+    driver.manager.unmonitor("web", listen)
+    driver.run_for(0.05)
+    count = len(samples)
+    driver.run_for(0.15)
+    assert not driver.of("exit")
+    assert len(samples) == count
 
 
 @pytest.mark.parametrize("error", [psutil.NoSuchProcess(1), psutil.AccessDenied(1)])

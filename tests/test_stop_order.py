@@ -7,7 +7,54 @@ import signal
 import pytest
 from conftest import ManagerDriver, end_what_was_let_go
 
+from gaffer_procfile import slots
+from gaffer_procfile.state import ProcessState
+from gaffer_procfile.stop_order import StopOrder
+
 IGNORES_TERM = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
+
+
+@pytest.mark.parametrize(
+    ("depends_on", "rounds"),
+    [
+        ({}, []),
+        ({"a": "", "b": ""}, ["a b"]),
+        ({"db": "", "api": "db", "web": "api db"}, ["web", "api", "db"]),
+        ({"db": "", "web": "db", "clock": ""}, ["web clock", "db"]),
+        ({"web": "web"}, ["web"]),
+        ({"web": "db", "db": "web", "tests": "web"}, ["tests", "web db"]),
+        ({"web": "nobody"}, ["web"]),
+    ],
+)
+def test_the_order(depends_on: dict[str, str], rounds: list[str]) -> None:
+    states = {
+        name: ProcessState(name, "run", depends_on=others.split())
+        for name, others in depends_on.items()
+    }
+    order = StopOrder(list(states.values()))
+    for names in rounds:
+        assert not order.is_done
+        free = order.take()
+        assert " ".join(state.name for state in free) == names
+        for state in free:
+            state.slot(1).state = slots.STOPPING
+        if not order.is_done:
+            assert order.take() == []  # they wait
+        for state in free:
+            state.slot(1).state = slots.STOPPED
+    assert order.is_done
+    assert order.take() == []
+
+
+def test_no_order_in_a_hurry() -> None:
+    db, web = ProcessState("db", "run"), ProcessState("web", "run", depends_on=["db"])
+    order = StopOrder([db, web])
+    assert order.take() == [web]
+    web.slot(1).state = slots.STOPPING
+    assert order.take() == []
+    order.is_urgent = True
+    assert order.take() == [db]
+    assert order.is_done
 
 
 def stops(driver: ManagerDriver) -> list[str]:
@@ -52,7 +99,7 @@ def test_what_an_ended_one_left_behind_is_waited_for(
     output = driver.capture(driver.process("web"))
     driver.run_until(lambda: output.data)
     driver.stop()
-    assert [event["name"] for event in driver.of("kill")] == ["web"]
+    assert [(event["name"], "hastened" in event) for event in driver.of("kill")] == [("web", False)]
     assert driver.events.index(driver.of("kill")[0]) < driver.events.index(
         driver.of("stop_pid", "db")[0]
     )
@@ -86,6 +133,26 @@ def test_a_stop_in_a_hurry_waits_for_no_order(driver: ManagerDriver) -> None:
     driver.manager.kill()
     driver.run_until(lambda: driver.is_stopped)
     assert [event["term_signal"] for event in driver.of("exit")] == [signal.SIGKILL] * 2
+    assert [event.get("hastened") for event in driver.of("kill")] == [True] * 2
+
+
+def test_what_ends_by_itself_before_its_turn_is_told_as_that(driver: ManagerDriver) -> None:
+    driver.sh("db", "read line; exit 3", redirect_input=True, restart="on-failure")
+    driver.sh("web", "trap '' TERM; echo ready; read line", redirect_input=True,
+              redirect_output=["out"], depends_on=["db"])  # fmt: skip
+    db, web = (driver.process(name) for name in ("db", "web"))
+    output = driver.capture(web)
+    driver.run_until(lambda: output.data)
+    driver.manager.stop(lambda _manager: driver._note_stopped())
+    driver.run_until_event("stop_pid", "web")
+    db.write(b"\n")
+    ended = driver.run_until_event("exit", "db")
+    web.write(b"\n")
+    driver.run_until(lambda: driver.is_stopped)
+    assert (ended["by_itself"], ended["while_stopping"], ended["then"]) == (True, True, "failed")
+    assert "while_stopping" not in driver.of("exit", "web")[0]
+    assert len(driver.of("spawn", "db")) == 1
+    assert driver.of("kill") == []
 
 
 def test_one_process_is_replaced_by_its_id(driver: ManagerDriver) -> None:

@@ -14,6 +14,8 @@ import pytest
 from conftest import Capture, Event, ManagerDriver, is_alive, session_members
 
 from gaffer_procfile.posix import system
+from gaffer_procfile.restart import BackOff
+from gaffer_procfile.slots import STOPPED
 from gaffer_procfile.state import FlappingInfo
 from gaffer_procfile.supervisor import AT_ONCE
 
@@ -106,6 +108,61 @@ def test_ttin_does_not_start_what_has_ended_for_good(driver: ManagerDriver) -> N
     assert [event["instance"] for event in driver.of("spawn")] == [1, 2]
 
 
+def test_one_after_the_other_also_if_asked_again_meanwhile(driver: ManagerDriver) -> None:
+    script = "trap 'sleep 0.1; exit' TERM; echo ready; while :; do sleep 0.01; done"
+    ready = Capture()
+    driver.manager.subscribe(
+        "spawn", lambda _, it: driver.manager.get_process(it["pid"]).monitor_io("out", ready)
+    )
+    driver.sh("web", script, numprocesses=2, redirect_output=["out"])
+    driver.run_until(lambda: ready.data.count(b"ready") == 2)
+    driver.manager.restart_process("web")
+    driver.manager.restart_process("web")
+    driver.run_until_event("spawn", count=4)
+    told = [it["event"] for it in driver.events if it["event"] in ("stop_pid", "spawn")]
+    assert told == ["spawn", "spawn", "stop_pid", "spawn", "stop_pid", "spawn"]
+
+
+SLOW = "trap 'sleep 0.3; exit' TERM; echo ready; while :; do sleep 0.02; done"
+
+
+def test_a_stop_of_one_that_is_being_restarted(driver: ManagerDriver) -> None:
+    """Its successor is called off, and the others of the template are restarted all the same."""
+    ready = Capture()
+    driver.manager.subscribe(
+        "spawn", lambda _, it: driver.manager.get_process(it["pid"]).monitor_io("out", ready)
+    )
+    driver.sh("web", SLOW, numprocesses=2, redirect_output=["out"])
+    driver.run_until(lambda: ready.data.count(b"ready") == 2)
+    first, second = driver.of("spawn")
+    driver.manager.restart_process("web")
+    driver.run_until_event("stop_pid")
+    driver.manager.stop_process(first["pid"])
+    driver.run_until_event("spawn", count=3)
+    assert driver.of("spawn")[2]["instance"] == second["instance"]
+    driver.run_until(lambda: driver.manager.processes["web"].slots[1].state == STOPPED)
+    driver.manager.restart_process("web")
+    driver.run_until(lambda: slots(driver, "web") == [1, 2])
+
+
+def test_a_restart_of_one_that_is_being_stopped(driver: ManagerDriver) -> None:
+    ready = Capture()
+    driver.manager.subscribe(
+        "spawn", lambda _, it: driver.manager.get_process(it["pid"]).monitor_io("out", ready)
+    )
+    driver.sh("web", SLOW, redirect_output=["out"])
+    driver.run_until(lambda: ready.data.count(b"ready") == 1)
+    [first] = driver.of("spawn")
+    driver.manager.stop_process(first["pid"])
+    driver.run_until_event("stop_pid")
+    driver.manager.restart_process(first["pid"])
+    driver.run_until_event("spawn", count=2)
+    driver.manager.stop_process("web")
+    driver.run_until_event("exit", count=2)
+    driver.manager.restart_process(first["pid"])  # it has ended: that is no error, and nothing
+    assert slots(driver, "web") == []
+
+
 # ---- flapping
 
 
@@ -165,6 +222,13 @@ def test_others_of_a_template_that_flaps_are_stopped_too(driver: ManagerDriver) 
     driver.run_until_event("flap")
     driver.run_until_event("exit", count=3)
     assert driver.manager.running_processes() == {}
+
+
+def test_one_that_flaps_is_not_said_to_be_started_again(driver: ManagerDriver) -> None:
+    driver.sh("web", "exit 1", flapping=FlappingInfo(1, 5.0, 60, 5), back_off=BackOff())
+    event = driver.run_until_event("exit")
+    assert event["then"] == "stopped"
+    assert "delay" not in event
 
 
 # ---- slots and ports

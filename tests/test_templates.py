@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 import pytest
 from conftest import (
@@ -309,6 +310,27 @@ def test_groups(driver: ManagerDriver) -> None:
     driver.run_until_event("exit", count=5)
 
 
+@pytest.mark.parametrize("group", [None, "api"])
+def test_an_update_leaves_the_group(driver: ManagerDriver, group: str | None) -> None:
+    manager = driver.manager
+    driver.sh("web", SLEEP, start=False, group=group)
+    manager.update_process("web", SLEEP, start=False, group="shop")
+    assert manager.processes["web"].group == group
+    manager.remove_process("web")
+    assert manager.get_groups() == []
+
+
+def test_a_group_by_its_setting(driver: ManagerDriver) -> None:
+    driver.sh("web", SLEEP, group="api")
+    assert driver.manager.get_groups() == ["api"]
+    driver.manager.stop_group("api")
+    driver.run_until_event("exit", "web")
+    driver.manager.update_process("web", "sleep 60", group="other")
+    assert driver.manager.get_group("api") == ["web"]
+    driver.manager.remove_process("web")
+    assert driver.manager.get_groups() == []
+
+
 def test_a_group_is_gone_with_its_last_template(driver: ManagerDriver) -> None:
     driver.sh("api:web", SLEEP)
     driver.sh("api:worker", SLEEP)
@@ -331,10 +353,22 @@ def test_unknown_groups(driver: ManagerDriver) -> None:
             method("api")
 
 
+def test_no_instance_has_a_port_that_does_not_exist(driver: ManagerDriver) -> None:
+    driver.sh("web", "exec sleep 100", port=65534)
+    assert driver.manager.ttin("web") == 2
+    message = "the port of the last instance would be 65536, past 65535"
+    with pytest.raises(ValueError, match=message):
+        driver.manager.ttin("web")
+    assert driver.manager.get_process_status("web")["max_processes"] == 2
+    assert driver.manager.ttou("web", 5) == 0
+
+
+@pytest.mark.parametrize("detach", [False, True])
 def test_a_template_of_a_removed_ones_name_waits_for_what_is_left_of_it(
-    driver: ManagerDriver,
+    driver: ManagerDriver, detach: bool
 ) -> None:
-    driver.sh("web", "trap 'sleep 0.3; exit' TERM; echo up; sleep 100", redirect_output=["out"])
+    script = "trap 'sleep 0.3; exit' TERM; echo up; sleep 100"
+    driver.sh("web", script, redirect_output=["out"], detach=detach)
     output = driver.capture(driver.process("web"))
     driver.run_until(lambda: output.data)
     driver.manager.remove_process("web")
@@ -356,3 +390,14 @@ def test_of_two_successors_the_last_one_runs(driver: ManagerDriver) -> None:
     assert driver.process("web").args == ["-c", "exec sleep 102"]
     driver.stop()
     assert len(driver.of("spawn")) == 2
+
+
+@pytest.mark.parametrize("method", ["ttin", "ttou"])
+@pytest.mark.parametrize("change", [1.5, None, "2"])
+def test_a_change_that_is_no_number_changes_nothing(
+    driver: ManagerDriver, method: str, change: Any
+) -> None:
+    driver.sh("web", SLEEP)
+    with pytest.raises(TypeError):
+        getattr(driver.manager, method)("web", change)
+    assert driver.manager.get_process_status("web")["max_processes"] == 1

@@ -15,7 +15,7 @@ from cli import PACKAGE_ROOT, wait_until
 from conftest import Capture, LoopDriver, ManagerDriver, end_what_was_let_go, is_alive
 
 from gaffer_procfile.posix import system, tree
-from gaffer_procfile.posix.tree import MARK, Orphans, Told, Tree, TreeWatch, send
+from gaffer_procfile.posix.tree import MARK, Orphans, Tree, TreeWatch, send
 
 pytestmark = pytest.mark.skipif(not system.has_process_table(), reason="needs /proc")
 
@@ -92,6 +92,38 @@ def test_what_a_clean_up_starts_is_left_alone(driver: ManagerDriver) -> None:
     assert capture.data.split(b"\n")[1:] == [b"cleaned up", b""]
 
 
+def test_what_a_handler_leaves_running_is_told(driver: ManagerDriver) -> None:
+    """A shell starts what comes next before it looks whether a signal has come."""
+    family(driver, "web", 1, "trap 'sleep 60 & exit 0' TERM; echo 1; while :; do sleep 0.02; done")
+    driver.stop()
+    assert driver.of("kill") == []
+
+
+# A fork that hears a signal before it executes its own program, and makes nothing of it.
+LOSES_A_SIGNAL = f"""exec {sys.executable} -ISEc '
+import os, signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+child = os.fork()
+if child:
+    print(child, flush=True)
+signal.sigwait([signal.SIGTERM])
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+if not child:
+    os.execl("/bin/sleep", "sleep", "60")
+if sys.argv[1] == "waits":
+    os.wait()
+'"""
+
+
+@pytest.mark.parametrize("leader", ["ends", "waits"])
+def test_who_was_told_before_it_had_its_own_program_is_told_again(
+    driver: ManagerDriver, leader: str
+) -> None:
+    family(driver, "web", 1, f"{LOSES_A_SIGNAL} {leader}")
+    driver.stop()
+    assert driver.of("kill") == []
+
+
 def test_one_that_ended_by_itself_has_its_own_ended(driver: ManagerDriver) -> None:
     web = family(driver, "web", 2, f"{SESSION} {DAEMON}; sleep 0.2; exit 1")
     driver.run_until_event("spawn", "web", count=2)
@@ -140,6 +172,32 @@ def test_a_daemon_that_ignores_the_stop_signal_is_killed(driver: ManagerDriver) 
     driver.run_until(lambda: not is_alive(pid), what="the daemon's end")
 
 
+def test_what_is_forked_as_its_parent_is_killed_is_killed_too(
+    driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It isn't there yet at the look at who is to be killed, and ignores the stop signal."""
+    member = (
+        "import os, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "signal.signal(signal.SIGUSR1, lambda *_: os.fork()); print(os.getpid(), flush=True); "
+        "[time.sleep(60) for _ in range(9)]"
+    )
+    script = f"setsid {sys.executable} -SEc '{member}' & {STAY}"
+    children: list[int] = []
+
+    def send_late(row: system.Row, signum: int) -> bool:
+        if signum == signal.SIGKILL and not children:
+            os.kill(row.pid, signal.SIGUSR1)
+            wait_until(lambda: system.children_of(row.pid), "a child")
+            children.extend(system.children_of(row.pid))
+        return send(row, signum)
+
+    monkeypatch.setattr(tree, "send", send_late)
+    family(driver, "web", 1, script, stop_timeout=0.1)
+    driver.stop()
+    assert [is_alive(pid) for pid in children] == [False]
+    assert len(driver.of("kill")) == 1
+
+
 # ---- looking
 
 
@@ -159,7 +217,7 @@ def leader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leader]:
         monkeypatch.setattr(Orphans, "_recent", None)
         tree_of_it = Tree(popen.pid, OUR_MARK)
         wait_until(
-            lambda: {row.pid for row in tree_of_it.look(leader_is_there=True)} == pids,
+            lambda: {row.pid for row in tree_of_it.look()} == pids,
             "the ends of those that only forked",
         )
         yield popen, pids
@@ -171,8 +229,8 @@ def leader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leader]:
 
 def test_what_is_found(leader: Leader) -> None:
     popen, pids = leader
-    assert {row.pid for row in Tree(popen.pid, OUR_MARK).look(leader_is_there=True)} == pids
-    without_mark = {row.pid for row in Tree(popen.pid, "another").look(leader_is_there=True)}
+    assert {row.pid for row in Tree(popen.pid, OUR_MARK).look()} == pids
+    without_mark = {row.pid for row in Tree(popen.pid, "another").look()}
     assert len(without_mark) == 1  # its child; the daemon is nobody's
     assert without_mark < pids
 
@@ -180,10 +238,10 @@ def test_what_is_found(leader: Leader) -> None:
 def test_what_was_seen_once_is_known(leader: Leader) -> None:
     popen, pids = leader
     family_tree = Tree(popen.pid, OUR_MARK)
-    family_tree.look(leader_is_there=True)
+    family_tree.look()
     popen.kill()
-    popen.wait()
-    assert {row.pid for row in family_tree.look(leader_is_there=False)} == pids
+    assert family_tree.reap(popen.wait) == (-signal.SIGKILL, True)
+    assert {row.pid for row in family_tree.look()} == pids
 
 
 def test_without_a_process_table_there_is_nothing_to_look_at(
@@ -192,7 +250,7 @@ def test_without_a_process_table_there_is_nothing_to_look_at(
     popen, _pids = leader
     with monkeypatch.context() as patch:
         patch.setattr(system, "_WITHOUT", frozenset({"proc"}))
-        assert Tree(popen.pid, OUR_MARK).look(leader_is_there=True) == []
+        assert Tree(popen.pid, OUR_MARK).look() == []
 
 
 @pytest.mark.parametrize("without", ["", "pidfd"])
@@ -204,34 +262,27 @@ def test_another_that_has_the_number_by_now_is_not_signalled(
     row = system.process_row(popen.pid)
     assert row is not None
     row.started -= 1  # as if it had been another's
-    send(row, signal.SIGKILL)
+    assert send(row, signal.SIGKILL)
     assert is_alive(popen.pid)
     row.started += 1
-    send(row, signal.SIGKILL)
+    assert send(row, signal.SIGKILL)
     assert popen.wait() == -signal.SIGKILL
-    send(row, signal.SIGKILL)  # gone: no error
+    assert send(row, signal.SIGKILL)  # gone: no error
 
 
 def test_a_watch_of_a_tree_tells_its_end_once(leader: Leader, loop_driver: LoopDriver) -> None:
     popen, pids = leader
     family_tree = Tree(popen.pid, OUR_MARK)
-    family_tree.look(leader_is_there=True)
+    family_tree.look()
     popen.kill()
-    popen.wait()
+    assert family_tree.reap(popen.wait) == (-signal.SIGKILL, True)
     ends: list[list[int]] = []
 
     def living() -> list[int]:
         rows = [row for pid in pids if (row := system.process_row(pid)) is not None]
         return [row.pid for row in rows if not row.has_ended]
 
-    TreeWatch(
-        loop_driver.loop,
-        family_tree,
-        popen.pid,
-        signal.SIGTERM,
-        Told(),
-        lambda: ends.append(living()),
-    )
+    TreeWatch(loop_driver.loop, family_tree, lambda: ends.append(living()))
     loop_driver.run_until(lambda: ends)
     loop_driver.run_for(0.05)
     assert ends == [[]]
@@ -245,6 +296,12 @@ system.become_subreaper()
 # With a parent between us and the program, which is no subreaper.
 script = f"{sys.executable} program.py; exit $?"
 sys.exit(subprocess.run(["/bin/sh", "-c", script]).returncode)
+"""
+# Or it is the program itself: the first process of a container, for one.
+ITSELF = """
+from gaffer_procfile.posix import system
+system.become_subreaper()
+import program
 """
 PROGRAM = """
 import os, signal, sys
@@ -264,11 +321,12 @@ manager.run()
 
 
 @pytest.mark.skipif(not system.has_subreaper(), reason="needs a subreaper")
-def test_an_orphan_that_another_subreaper_has_adopted(tmp_path: Path) -> None:
+@pytest.mark.parametrize("adopting", [SUBREAPER, ITSELF], ids=["another", "itself"])
+def test_an_orphan_that_a_subreaper_has_adopted(tmp_path: Path, adopting: str) -> None:
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
     (tmp_path / "web").write_text(f"{DAEMON}; {STAY}")
     subprocess.run(
-        [sys.executable, "-c", SUBREAPER],
+        [sys.executable, "-c", adopting],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": PACKAGE_ROOT},
         check=True,
