@@ -16,10 +16,13 @@ from .errors import GafferError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Literal
 
 NAME = "gaffer"
 SUFFIX = ".sock"
-LONGEST_PATH = 100  # bytes; what a socket's address holds is 108 on Linux, 104 elsewhere
+RUNTIME = "/run/user"  # where systemd has a directory of each user's
+EARLY = ".new"  # behind the name of a socket that doesn't listen yet
+LONGEST_PATH = 103  # bytes; an address holds 108 on Linux, 104 elsewhere, with a NUL at its end
 BACKLOG = 512  # connections
 _SOL_LOCAL = 0  # of macOS and the BSDs
 _LOCAL_PEERPID = 2  # of macOS
@@ -36,14 +39,14 @@ class UnixListener:
     before anybody accepts waits for that. Raises ControlError.
     """
 
-    is_local = True
+    is_local: Literal[True] = True
 
     def __init__(self, directory: str, pid: int | None = None) -> None:
         self.pid = os.getpid() if pid is None else pid
         self.path = socket_path(directory, self.pid)
         self.socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
         # Under its own name it is there only while it listens: so one that doesn't is a dead run's.
-        early = f"{self.path}.new"
+        early = f"{self.path}{EARLY}"
         if os.path.lexists(early):
             os.unlink(early)  # of one with our number that was killed at this point
         try:
@@ -91,13 +94,11 @@ def runs_of(directory: str) -> list[Run]:
 
     That is the directory itself, or the nearest above it that has any.
     """
-    path = os.path.realpath(directory)
-    while True:
+    for path in with_those_above(directory):
         found = runs_in(path)
-        above = os.path.dirname(path)
-        if found or above == path:
+        if found:
             return found
-        path = above
+    return []
 
 
 def runs_in(directory: str) -> list[Run]:
@@ -107,13 +108,16 @@ def runs_in(directory: str) -> list[Run]:
 
 def runs_around(directories: Iterable[str]) -> list[Run]:
     """The live runs of exactly these directories, and of all that are above them, oldest first."""
-    paths: dict[str, None] = {}
-    for directory in directories:
-        path = os.path.realpath(directory)
-        while path not in paths:
-            paths[path] = None
-            path = os.path.dirname(path)
-    return _live(paths)
+    return _live({path for directory in directories for path in with_those_above(directory)})
+
+
+def with_those_above(directory: str) -> Iterator[str]:
+    """The real path of a directory, and those of all that it is in, from the inside out."""
+    path = os.path.realpath(directory)
+    yield path
+    while (above := os.path.dirname(path)) != path:
+        yield above
+        path = above
 
 
 def _live(paths: Iterable[str]) -> list[Run]:
@@ -181,7 +185,7 @@ def socket_path(directory: str, pid: int) -> str:
     """
     path = os.path.realpath(directory)
     name = f"{project_hash(path)}-{pid}{SUFFIX}"
-    place = os.path.join(_make_place(len(os.fsencode(name))), name)
+    place = os.path.join(_make_place(len(name) + len(EARLY)), name)
     for run in _runs([path]):
         if not is_live(run.path):
             _remove(run.path)
@@ -221,9 +225,10 @@ def places() -> Iterator[str]:
     uid = os.getuid()
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if runtime and os.path.isabs(runtime):
+        runtime = os.path.realpath(runtime)
         yield os.path.join(runtime, NAME)
     # Without the variable too: cron and sudo take it away.
-    usual = f"/run/user/{uid}"
+    usual = os.path.realpath(f"{RUNTIME}/{uid}")
     if usual != runtime and os.path.isdir(usual):
         yield os.path.join(usual, NAME)
     yield f"/tmp/{NAME}-{uid}"

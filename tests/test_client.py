@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from http_client import Served
+from http_client import serve_once as serve_once
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +29,7 @@ from gaffer_procfile.client import (
     Response,
     Stream,
 )
+from gaffer_procfile.http.limits import Limits
 
 
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
@@ -295,13 +299,51 @@ def test_only_a_get_is_asked_again_when_the_connection_had_been_closed(server: M
     connection = Connection(server([answer(1), None], [answer(2)]).path)
     assert [connection.get("/a"), connection.get("/b")] == [1, 2]
     connection.close()
-    made = server([answer(1), None], [answer(2)])
+    made = server([answer(1), b"", None], [answer(2)])
     connection = Connection(made.path)
     assert connection.get("/a") == 1
     with pytest.raises(Gone):
         connection.post("/restart")
     connection.close()
-    assert len(made.requests) == 1
+    assert len(made.requests) == 2
+
+
+def test_what_is_asked_after_a_long_while_is_asked_on_a_connection_that_is_open(
+    serve_once: Callable[..., Served],
+) -> None:
+    served = serve_once(limits=Limits(idle_seconds=0.05))
+    served.driver.sh("web", "exec sleep 600")
+    assert served.handler.socket is not None
+    connection = Connection(served.handler.socket)
+
+    def work() -> None:
+        connection.get("/run")
+        idle = connection.fileno()
+        select.select([idle], [], [])  # until the server has had enough
+        assert connection.post("/processes/web/restart")["name"] == "web"
+        connection.close()
+
+    served.run_beside(work)
+    served.driver.run_until_event("spawn", "web", 2)
+
+
+def test_after_what_is_no_response_comes_nothing(server: MakeServer) -> None:
+    connection = Connection(server([b"HTTP/2 200\r\n\r\n" + answer(1)], [answer(2)]).path)
+    with pytest.raises(BadResponse):
+        connection.get("/a")
+    assert connection.get("/b") == 2
+    connection.close()
+
+
+def test_after_a_problem_with_a_stream_an_answer_is_not_waited_for_longer(
+    server: MakeServer,
+) -> None:
+    made = server([answer({"detail": "no"}, "404 Not Found")])
+    connection = Connection(made.path, timeout=0.1)
+    with pytest.raises(Refused):
+        connection.open("/instances/7/output")
+    with pytest.raises(NoAnswer):
+        connection.get("/run")
 
 
 def test_a_server_that_says_nothing(tmp_path: Path) -> None:

@@ -88,6 +88,20 @@ def test_a_link_leads_to_the_project(runtime: Path, tmp_path: Path) -> None:
     listener.close()
 
 
+@pytest.mark.parametrize("form", ["{0}/run/user/{1}/", "{0}/var/run/user/{1}"])
+def test_a_place_by_another_name_is_one_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runtime: Path, form: str
+) -> None:
+    (runtime / "run" / "user" / str(os.getuid())).mkdir(parents=True)
+    (runtime / "var").mkdir()
+    (runtime / "var" / "run").symlink_to(runtime / "run")
+    monkeypatch.setattr(control, "RUNTIME", str(runtime / "run" / "user"))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", form.format(runtime, os.getuid()))
+    listener = listen(tmp_path)
+    assert [run.path for run in control.runs_in(str(tmp_path))] == [listener.path]
+    listener.close()
+
+
 LISTENING = """\
 import sys
 from gaffer_procfile.control import UnixListener
@@ -200,6 +214,20 @@ def test_a_path_that_is_too_long_is_passed_over(
     monkeypatch.setattr(control, "places", lambda: iter([str(long)]))
     with pytest.raises(control.ControlError, match="too long"):
         listen(tmp_path)
+
+
+def test_an_address_is_never_longer_than_one_may_be(
+    places: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for length in range(1, 80):
+        place = places[0].parent / ("x" * length)
+        monkeypatch.setattr(control, "places", lambda place=place: iter([str(place)]))
+        try:
+            path = control.socket_path(str(tmp_path), 1234567)
+        except control.ControlError:
+            break
+        assert len(f"{path}.new") < 104  # what macOS and the BSDs have room for, with a NUL
+    assert len(f"{path}.new") > 100
 
 
 def test_a_place_that_is_open_to_others_is_passed_over(places: list[Path], tmp_path: Path) -> None:

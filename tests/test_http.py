@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from http_client import serve_once as serve_once
 from gaffer_procfile.http.limits import Limits
 from gaffer_procfile.http.resources import Resources
 from gaffer_procfile.http.routes import ROUTES
-from gaffer_procfile.http.views import instance_view
+from gaffer_procfile.http.views import Views
 from gaffer_procfile.slots import Slot
 
 Serve = Callable[..., Served]
@@ -99,6 +100,15 @@ def test_processes_are_added_changed_and_removed(serve: Serve) -> None:
     served.driver.run_until(lambda: not served.manager.running)
 
 
+def test_a_time_to_stop_that_is_changed_is_the_one_that_counts(serve_once: Serve) -> None:
+    served = serve_once()
+    body = {"name": "web", "cmd": "sleep 600", "stop_timeout": 9}
+    assert served.ask("POST", "/processes", body).status == 201
+    for name, seconds in (("graceful_timeout", 1), ("stop_timeout", 2), ("graceful_timeout", 3)):
+        assert served.ask("PATCH", "/processes/web", {name: seconds}).status == 202
+        assert served.manager.processes["web"].graceful_timeout == seconds
+
+
 def test_processes_are_stopped_started_and_restarted(serve: Serve) -> None:
     served = sleeping(serve())
     served.post("/processes/web/stop")
@@ -131,10 +141,12 @@ def test_how_it_ended_is_told_as_soon_as_that_it_has(
     served = serve()
     seen: list[tuple[str, int | None, int | None]] = []
     move = Slot.move
+    handler = served.handler
+    views = Views(handler.loop, handler.record, handler.display, (), {})
 
     def look(slot: Slot, to: str, event: str | None = None) -> None:
         move(slot, to, event)
-        view = instance_view(served.handler, served.manager.processes["web"], slot)
+        view = views.instance(served.manager.processes["web"], slot)
         seen.append((view["state"], view["exit_status"], view["term_signal"]))
 
     monkeypatch.setattr(Slot, "move", look)
@@ -155,6 +167,12 @@ def test_processes_are_scaled(serve: Serve) -> None:
     served.driver.run_until(lambda: not served.manager.running)
     for body in ({"by": 500, "numprocesses": 1}, {}, {"by": 501}, {"numprocesses": -1}):
         assert served.ask("POST", "/processes/web/scale", body).status == 400
+
+
+def test_nothing_is_scaled_past_the_last_port(serve: Serve) -> None:
+    served = sleeping(serve(), port=65535)
+    assert served.ask("POST", "/processes/web/scale", {"by": 1}).status == 400
+    assert served.get("/processes/web")["numprocesses"] == 1
 
 
 def test_what_fails_is_not_started_again_at_once(serve: Serve) -> None:
@@ -263,6 +281,33 @@ def test_what_runs_has_its_cost(serve: Serve) -> None:
     assert served.get(f"/instances/{second['id']}/stats") == second
 
 
+def test_a_clock_that_is_set_back_stops_no_figures(
+    serve_once: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served = serve_once()
+    served.driver.sh("web", "while :; do :; done")
+    served.driver.run_until_event("spawn")
+    [first] = served.get("/stats")["stats"]
+    uptime = served.get("/processes")["processes"][0]["instances"][0]["uptime"]
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() - 3600)
+    served.ask_until(lambda: served.get("/stats")["stats"][0]["cpu_seconds"] > first["cpu_seconds"])
+    assert served.get("/processes")["processes"][0]["instances"][0]["uptime"] > uptime
+
+
+def test_what_has_ended_has_no_figures_any_more(serve_once: Serve) -> None:
+    served = sleeping(serve_once())
+    served.get("/run")
+    figures = served.handler._server.router._resources._figures  # type: ignore[union-attr]
+    for number in range(1, 5):
+        served.driver.run_until_event("spawn", "api:web", number)
+        id = served.instance_id("api:web")
+        assert served.get(f"/instances/{id}/stats")["id"] == id
+        assert len(served.get("/processes/web/stats")["stats"]) == 1
+        assert list(figures._looks) == [id]
+        served.post(f"/instances/{id}/restart")
+
+
 def test_readiness(serve: Serve) -> None:
     served = serve(probed=["web"])
     assert served.get("/readiness") == {"ready": True, "processes": []}
@@ -353,6 +398,31 @@ def test_a_follower_comes_back(serve: Serve) -> None:
     latest = served.follow("/events?follow=1&n=2")
     latest.read_until(lambda: len(latest.messages) == 3)
     assert [id for id, _kind, _data in latest.messages] == [None, *ids[1:]]
+
+
+def test_who_comes_back_gets_all_since_then_whatever_he_began_with(serve_once: Serve) -> None:
+    served = sleeping(serve_once())
+    served.driver.sh("web", "echo a; echo b; echo c; exec sleep 600", redirect_output=OUTPUTS)
+    served.ask_until(lambda: len(served.get("/logs")["lines"]) == 3)
+    run = served.handler.run
+    ids = [line["id"] for line in served.get("/logs")["lines"]]
+    resumed = served.follow("/logs?follow=1&n=1", Last_Event_ID=f"{run}-{ids[0]}")
+    resumed.read_until(lambda: [line["line"] for line in resumed.lines()] == ["b", "c"])
+    events = [event["id"] for event in served.get("/events")["events"]]
+    resumed = served.follow("/events?follow=1&n=1", Last_Event_ID=events[0])
+    resumed.read_until(lambda: len(resumed.messages) == len(events))
+    # With both, so many at the most of those from there on.
+    for path, wanted in (("/events", [events[-1]]), ("/logs", [f"{run}-{ids[-1]}"])):
+        latest = served.follow(f"{path}?follow=1&since={run}-1&n=1")
+        latest.read_until(lambda latest=latest: len(latest.messages) == 2)  # type: ignore[misc]
+        assert [id for id, _kind, _data in latest.messages[1:]] == wanted
+
+
+def test_nothing_is_called_nothing(serve_once: Serve) -> None:
+    served = serve_once()
+    served.driver.sh("web", "exec sleep 600")
+    for name in ("", ".1", "1", "api:"):
+        assert served.ask("GET", f"/events?process={name}").status == 404
 
 
 def test_an_event_that_is_gone_is_counted(serve_once: Serve) -> None:
@@ -597,7 +667,7 @@ def test_nothing_is_imported_before_somebody_connects(serve_once: Serve) -> None
         from gaffer_procfile.loop import SelectorLoop
         from gaffer_procfile.manager import Manager
         from gaffer_procfile.http import HttpHandler
-        import gaffer_procfile.posix.popen  # the process takes it
+        import gaffer_procfile.posix.popen, gaffer_procfile.stop_order  # a run takes them
         manager = Manager(SelectorLoop())
         before = set(sys.modules)
         manager.start(apps=[HttpHandler()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -135,6 +136,15 @@ def test_scrollback_is_of_one_process() -> None:
     assert written.ring.scrollback(1, 100) == b"1\n2\n3\n>>> "
     assert written.ring.scrollback(1, 6) == b"3\n>>> "
     assert written.ring.scrollback(1, 0) == b""
+
+
+def test_a_long_scrollback_of_many_short_writes_takes_no_time() -> None:
+    written = Written(size=4 * 1024 * 1024)
+    for _ in range(20_000):
+        written.write(1, b"12345\n")
+    start = time.monotonic()
+    assert written.ring.scrollback(1, 65536) == (b"12345\n" * 20_000)[-65536:]
+    assert time.monotonic() - start < 0.5
 
 
 CHUNKS = st.lists(

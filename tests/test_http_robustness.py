@@ -192,6 +192,22 @@ def test_a_reader_under_a_flood_is_told_what_it_has_missed(serve: Serve) -> None
     assert seen == 3_000_001
 
 
+def test_who_reads_late_gets_the_last_line_too(serve: Serve) -> None:
+    served = serve()
+    script = "read x; seq 5000; read x; echo last; exec sleep 600"
+    served.driver.sh("web", script, redirect_output=["stdout"], redirect_input=True)
+    follower = served.follow("/logs?follow=1")
+    web = served.manager.running[served.instance_id("web")]
+    for ends in (b"5000\n", b"last\n"):
+        web.write(b"\n")
+        served.driver.run_until(
+            lambda ends=ends: served.handler.logs.scrollback(web.id, 99).endswith(ends)  # type: ignore[misc]
+        )
+        served.driver.run_for(0.1)  # it is served as much as its socket takes
+    follower.read_until(lambda: b'"line":"last"' in follower.data)
+    assert len(follower.lines()) == 5001
+
+
 def test_a_reader_of_one_is_told_too(serve_once: Serve) -> None:
     served = serve_once()
     for name in ("web", "worker"):

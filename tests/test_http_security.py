@@ -18,7 +18,7 @@ from http_client import serve_once as serve_once
 
 from gaffer_procfile.http import pages
 from gaffer_procfile.http.limits import Limits
-from gaffer_procfile.http.listen import ListenError, read_token, split_address
+from gaffer_procfile.http.listen import ListenError, TcpListener, read_token, split_address
 
 Serve = Callable[..., Served]
 
@@ -187,6 +187,33 @@ def test_two_hosts_are_none(serve_once: Serve) -> None:
 def test_other_machines_need_a_token_of_ones_own(serve_once: Serve, tmp_path: Path) -> None:
     with pytest.raises(ListenError, match="other machines"):
         serve_once(tcp="0.0.0.0:0")
+
+
+def test_what_a_host_leads_to_says_whether_other_machines_can_connect() -> None:
+    listener = TcpListener("2130706433:0", has_token_file=False)  # the same as 127.0.0.1
+    assert listener.is_loopback
+    listener.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "opened"),
+    [
+        ("127.0.0.2:0", "127.0.0.2"),
+        ("0.0.0.0:0", "127.0.0.1"),
+        ("[::1]:0", "[::1]"),
+        ("[::]:0", "[::1]"),
+    ],
+)
+def test_the_address_that_is_shown_can_be_opened(address: str, opened: str) -> None:
+    listener = TcpListener(address, has_token_file=True)
+    assert listener.origin == f"http://{opened}:{listener.port}"
+    listener.close()
+
+
+@pytest.mark.parametrize("host", ["no..host", "x" * 300, "\xe9" * 80, "192.0.2.1"])
+def test_a_host_that_can_not_be_had(host: str) -> None:
+    with pytest.raises(ListenError, match="can't listen on"):
+        TcpListener(f"{host}:0", has_token_file=True)
 
 
 def test_a_token_of_ones_own(serve_once: Serve, tmp_path: Path) -> None:

@@ -231,6 +231,78 @@ def test_a_flood_leaves_the_page_usable(run_program: RunProgram, open_page: Open
     opened.wait_for_state("quiet.1", "stopped")
 
 
+# Of jobs that come and go, of one that is ready and then isn't, of one that ends each second.
+A_DAY = """async () => {
+  const { Events } = await import("/static/events.js");
+  const events = new Events();
+  const add = (second, event, process) => events.add({
+    event, process, name: process, exit_status: 1, by_itself: true,
+    time: new Date(second * 1000).toISOString(),
+  });
+  add(0, "spawn", "server.1");
+  add(0, "spawn", "crasher.1");
+  for (let second = 1; second <= 20_000; second += 1) {
+    add(second, "exit", "crasher.1");
+    add(second, "spawn", "crasher.1");
+    add(second, second % 2 ? "ready" : "not_ready", "server.1");
+    add(second, "spawn", `job-${second}.1`);
+    add(second, "delete", undefined);
+    add(second, "exit", `job-${second}.1`);
+  }
+  const seen = new Set();
+  const todo = [events];
+  while (todo.length) {
+    const each = todo.pop();
+    if (each === null || typeof each !== "object" || seen.has(each)) continue;
+    seen.add(each);
+    todo.push(...(each instanceof Map ? each.values() : Object.values(each)));
+  }
+  const server = events.lanes.get("server.1");
+  return {
+    objects: seen.size,
+    lanes: events.lanes.size,
+    runs: server.runs.length,
+    isOpen: server.runs[0].end === null,
+    place: events.all.findLast(({ event }) => event === "exit").place,
+  };
+}"""
+
+
+def test_a_page_that_is_open_for_a_day_keeps_what_it_shows(
+    run_program: RunProgram, open_page: OpenPage
+) -> None:
+    kept = open_page(run_program(web=IDLE)).page.evaluate(A_DAY)
+    assert kept["objects"] < 10_000
+    assert kept["lanes"] < 500
+    assert (kept["runs"], kept["isOpen"]) == (1, True)
+    assert kept["place"] == 40_000
+
+
+# The first question isn't answered before the figures were stopped, and started anew.
+LATE = """async () => {
+  const { Figures } = await import("/static/figures.js");
+  const late = [];
+  const ask = window.fetch;
+  let silences = 0;
+  const figures = new Figures(() => {}, () => { silences += 1; });
+  const tick = () => new Promise((done) => setTimeout(done, 5));
+  window.fetch = () => new Promise((_done, fail) => late.push(fail));
+  figures.start();
+  while (late.length < 1) await tick();
+  figures.stop();
+  figures.start();
+  window.fetch = ask;
+  late[0](new TypeError("no answer"));
+  await tick();
+  figures.stop();
+  return silences;
+}"""
+
+
+def test_an_answer_that_comes_late_is_none(run_program: RunProgram, open_page: OpenPage) -> None:
+    assert open_page(run_program(web=IDLE)).page.evaluate(LATE) == 0
+
+
 COUNT_MESSAGES = """
 window.came = { lines: 0, skipped: 0 };
 window.EventSource = class extends EventSource {

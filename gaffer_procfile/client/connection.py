@@ -49,8 +49,8 @@ class Connection:
         try:
             response = self._respond(method, target, body, kind)
         except Gone:
-            # A connection that was idle may have been closed for that. Asking again is safe only
-            # where it changes nothing.
+            # It may just have been closed, for being idle too long. Asking again is safe only where it
+            # changes nothing.
             if not was_kept or method != "GET":
                 raise
             response = self._respond(method, target, body, kind)
@@ -74,12 +74,12 @@ class Connection:
         response = Response()
         while not response.status:
             self._receive(response)
-        if self._socket is not None:
-            self._socket.settimeout(None)  # it may be silent for as long as it likes
         if response.status >= 300:
             while not response.is_complete:
                 self._receive(response)
             result(response)
+        if self._socket is not None:
+            self._socket.settimeout(None)  # it may be silent for as long as it likes
         return response
 
     def read(self, response: Response) -> bytes:
@@ -106,10 +106,12 @@ class Connection:
         if body is not None:
             head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         request = f"{head}\r\n".encode("ascii") + (body or b"")
+        if self._socket is not None and _is_closed(self._socket):
+            self.close()
         try:
             if self._socket is None:
                 self._socket = connect(self._path)
-                self._socket.settimeout(self._timeout)
+            self._socket.settimeout(self._timeout)
             self._socket.sendall(request)
         except BrokenPipeError:
             return  # it may have answered before it left
@@ -131,7 +133,11 @@ class Connection:
             self.close()
             raise Gone() from error
         if data:
-            response.feed(data)
+            try:
+                response.feed(data)
+            except BadResponse:
+                self.close()  # nobody knows where the next one would begin
+                raise
             return
         self.close()
         try:
@@ -143,6 +149,18 @@ class Connection:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _is_closed(idle: _socket.socket) -> bool:
+    """Whether the server has closed a connection on which nothing was asked for a while."""
+    idle.setblocking(False)
+    try:
+        idle.recv(1)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def result(response: Response) -> Any:

@@ -28,8 +28,8 @@ class Access:
         self._check_origin(request)
         listener = request.listener
         if not listener.is_local:
-            self._check_host(request, listener)  # type: ignore[arg-type]
-            self._check_token(request, listener)  # type: ignore[arg-type]
+            self._check_host(request, listener)
+            self._check_token(request, listener)
 
     def _check_origin(self, request: Request) -> None:
         """What a browser says of the page that asks; programs say nothing."""
@@ -85,7 +85,7 @@ class Access:
             return None
         if request.path != "/" or "token" not in request.query():
             return None
-        name = cookie_name(request.listener)  # type: ignore[arg-type]
+        name = cookie_name(request.listener)
         cookie = f"{name}={self._token}; Path=/; HttpOnly; SameSite=Strict"
         headers = [("Location", "/"), ("Set-Cookie", cookie)]
         return Answer(303, b"", None, headers=headers)

@@ -7,11 +7,36 @@ import json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
-
-    from .streams import Stream
+    from typing import Any, Protocol
 
     Headers = Sequence[tuple[str, str]]
+
+    class Client(Protocol):
+        """Who gets a stream; `is_free` says whether all that there was has been taken."""
+
+        @property
+        def is_free(self) -> bool: ...
+        def pump(self) -> None:
+            """Send the stream's next piece, if the client is free."""
+
+    class Stream(Protocol):
+        """The body of an answer, piece by piece. `heartbeat` means nothing, between two of them."""
+
+        content_type: str
+        heartbeat: bytes
+
+        def open(self, client: Client) -> None: ...
+        def pull(self) -> bytes | None:
+            """The next piece; nothing for now (b""), or the end (None)."""
+
+        def handle_sent(self) -> None:
+            """The client is free again: there may be more to `pump`."""
+
+        def farewell(self) -> bytes:
+            """What goes out before gaffer ends, in the middle of the stream."""
+
+        def close(self) -> None: ...
+
 
 # For every answer: nothing is kept, guessed, framed, or fetched from elsewhere by a page of ours.
 COMMON: Headers = (

@@ -13,9 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .handler import Listener
+    from .answers import Stream
+    from .listen import Listener
     from .server import Server
-    from .streams import Stream
 
 CHUNK = 64 * 1024
 NO_SIGNAL: int = getattr(_socket, "MSG_NOSIGNAL", 0)
@@ -42,13 +42,13 @@ def _guarded(method: Callable[[Connection], None]) -> Callable[[Connection], Non
 class Connection:
     """Speaks HTTP/1.1 with one client, by h11, and waits for nothing.
 
-    It reads while it has nothing to answer, or streams; then it sends, as fast as the client takes
-    it. `deadline` is when the patience with what it waits for ends.
+    Requests are answered one after the other. It reads while it waits for one, and while it streams,
+    to hear that the client has gone. What the client doesn't take at once is sent when it does.
+    `deadline` is when it has waited long enough, by the loop's clock.
     """
 
     def __init__(self, server: Server, socket: _socket.socket, listener: Listener) -> None:
         self.listener = listener
-        self.deadline: float | None = None
         self._server = server
         self._limits = server.limits
         self._loop = server.loop
@@ -250,11 +250,14 @@ class Connection:
         self._flush()
 
     def _end_stream(self) -> None:
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
+        self._drop_stream()
+        self._pause()
+        self._send(h11.EndOfMessage())
+
+    def _drop_stream(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
             stream.close()
-            self._pause()
-            self._send(h11.EndOfMessage())
 
     def _send(self, event: h11.Event) -> None:
         self._out += self._h11.send(event) or b""
@@ -270,8 +273,7 @@ class Connection:
     @_guarded
     def _handle_writable(self) -> None:
         self._write()
-        if not self._out and not self._closed:
-            self._handle_sent()
+        self._flush()
 
     def _write(self) -> None:
         try:
@@ -282,15 +284,15 @@ class Connection:
         except OSError:
             self.close()  # the client has gone
             return
-        if count:
-            del self._out[:count]
-            self._allow(self._limits.stalled_seconds)
-        if self._out and not self._is_writing:
-            self._is_writing = True
-            self._allow(self._limits.stalled_seconds)
-            self._loop.add_writer(self._fd, self._handle_writable)
-        elif not self._out:
+        del self._out[:count]
+        if not self._out:
             self._stop_writing()
+            return
+        if count or not self._is_writing:
+            self._allow(self._limits.stalled_seconds)
+        if not self._is_writing:
+            self._is_writing = True
+            self._loop.add_writer(self._fd, self._handle_writable)
 
     def _stop_writing(self) -> None:
         if self._is_writing:
@@ -347,6 +349,4 @@ class Connection:
         self._socket.close()
         self._out.clear()
         self._server.forget(self)
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            stream.close()
+        self._drop_stream()

@@ -10,14 +10,10 @@ from .answers import Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from ..apps.log_ring import LogRing, Wanted
     from ..manager import Manager
     from ..output.log_reader import LoggedLine
-    from .streams import Display
-
-    Choice = Collection[tuple[str, int | None]]
+    from .names import Choice, Display
 
 MOST_LINES = 100_000
 
@@ -68,10 +64,10 @@ class DiskLogs:
 class DiskNames:
     """The processes that are wanted, by the names with which they are logged."""
 
-    def __init__(self, manager: Manager, display: Display, chosen: Choice) -> None:
+    def __init__(self, manager: Manager, display: Display, choice: Choice) -> None:
         self._manager = manager
         self._display = display
-        self._chosen = chosen
+        self._choice = choice
         self._found: dict[str, tuple[str, int]] = {}
 
     def knows(self, process: str) -> bool:
@@ -82,10 +78,7 @@ class DiskNames:
         for name in self._manager.processes:
             if self._display(name, int(number)) == process:
                 self._found[process] = name, int(number)
-                return not self._chosen or any(
-                    name == wanted and instance in (None, int(number))
-                    for wanted, instance in self._chosen
-                )
+                return self._choice.has(name, int(number))
         return False
 
     def parts(self, process: str) -> tuple[str, int]:
@@ -107,13 +100,13 @@ class DiskLines:
     ) -> None:
         from ..output.log_reader import STAMP, LogFiles, LogReader
 
+        since_stamp, until_stamp = (
+            time.strftime(STAMP, time.localtime(seconds)) for seconds in (since, until)
+        )
         try:
             self._files = LogFiles(directory)
         except OSError as error:
             raise Problem(503, f"the log can't be read: {error}") from None
-        since_stamp, until_stamp = (
-            time.strftime(STAMP, time.localtime(seconds)) for seconds in (since, until)
-        )
         self._reader = LogReader(self._files, names.knows, count, since_stamp, until_stamp, surplus)
         self._names = names
         self._is_found = False

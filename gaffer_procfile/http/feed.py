@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..loop import Cancellable, Loop
 
     class Follower(Protocol):
-        """A stream whose reader may be behind."""
+        """A stream. It `is_behind` until `serve` has found nothing more for it."""
 
         is_behind: bool
 
@@ -59,6 +59,8 @@ class Feed:
     def _serve(self) -> None:
         self._is_due = False
         self._timer = None
+        for follower in self._followers:
+            follower.is_behind = True  # also whom there is no time for, or who can't take it now
         began = now = self._loop.time()
         for _ in range(len(self._followers)):
             if not self._followers:

@@ -10,12 +10,15 @@ from .views import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable
     from typing import Any
 
     from ..loop import Loop
     from ..manager import Manager
-    from .connection import Connection
+    from ..process import Process
+    from ..slots import Slot
+    from .answers import Client
+    from .names import Display
 
 FRESH = 0.9  # seconds
 TURN = 0.004  # seconds of looking in one turn of the loop
@@ -35,12 +38,13 @@ class _Look:
 class _Cost:
     """What a process costs with all that it has started: the shell around a server is nobody's concern.
 
-    `cpu_seconds` has those that have ended, too; `since` (seconds since the epoch) is its start, 0 if
-    it has ended. What lies elsewhere by now, as daemons do, isn't counted.
+    `cpu_seconds` has those that have ended, too; `is_there` is False if it has ended. What lies
+    elsewhere by now, as daemons do, isn't counted.
     """
 
     def __init__(self, os_pid: int) -> None:
-        self.cpu_seconds = self.mem = self.since = 0.0
+        self.cpu_seconds = self.mem = 0.0
+        self.is_there = False
         self.rss = self.vms = 0
         todo = [os_pid]
         while todo:
@@ -58,10 +62,9 @@ class _Cost:
                 times = process.cpu_times()
                 memory = process.memory_info()
                 mem = process.memory_percent()
-                if is_first:
-                    self.since = process.create_time()
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return
+        self.is_there = self.is_there or is_first
         self.cpu_seconds += times.user + times.system
         # Of those that it has waited for. macOS has no such figures.
         self.cpu_seconds += getattr(times, "children_user", 0) + getattr(
@@ -75,25 +78,27 @@ class _Cost:
 class Figures:
     """CPU and memory of the running processes, by id."""
 
-    def __init__(self, manager: Manager, display: Callable[[str, int], str]) -> None:
+    def __init__(self, loop: Loop, manager: Manager, display: Display) -> None:
+        self._loop = loop
         self._manager = manager
         self._display = display
         self._looks: dict[int, _Look] = {}
 
     def of(self, id: int) -> dict[str, Any] | None:
         """The figures of one process; None if it runs no more."""
-        process = self._manager.running_processes().get(id)
+        running = self._manager.running_processes()
+        process = running.get(id)
         if process is None:
-            self._looks.pop(id, None)
             return None
-        now = time.time()
+        now = self._loop.time()  # the clock may be set meanwhile
         before = self._looks.get(id)
         if before is not None and now - before.at < FRESH:
             return before.view
         cost = _Cost(process.pid) if process.pid is not None else None
-        if cost is None or not cost.since:
+        slot = self._slot_of(process)
+        if cost is None or not cost.is_there or slot is None:
             return None  # it has ended just now
-        spent, since = cost.cpu_seconds, cost.since
+        spent, since = cost.cpu_seconds, slot.started_at
         if before is not None:
             spent, since = spent - before.cpu_seconds, before.at
         view = {
@@ -107,14 +112,17 @@ class Figures:
             "rss": cost.rss,
             "vms": cost.vms,
             "cpu_seconds": round(cost.cpu_seconds, 3),
-            "time": timestamp(now),
+            "time": timestamp(time.time()),
         }
+        if before is None:
+            for ended in self._looks.keys() - running.keys():
+                del self._looks[ended]
         self._looks[id] = _Look(now, cost.cpu_seconds, view)
         return view
 
-    def forget_all_but(self, ids: Sequence[int]) -> None:
-        for id in set(self._looks) - set(ids):
-            del self._looks[id]
+    def _slot_of(self, process: Process) -> Slot | None:
+        state = self._manager.get_process_state(process.name)
+        return state.slots.get(process.instance) if state is not None else None
 
 
 class FiguresDocument:
@@ -123,15 +131,15 @@ class FiguresDocument:
     content_type = "application/json; charset=utf-8"
     heartbeat = b" "
 
-    def __init__(self, loop: Loop, figures: Figures, ids: Sequence[int]) -> None:
+    def __init__(self, loop: Loop, figures: Figures, ids: Iterable[int]) -> None:
         self._loop = loop
         self._figures = figures
-        self._ids = list(reversed(ids))
+        self._ids = sorted(ids, reverse=True)
         self._views: list[dict[str, Any]] = []
         self._is_done = False
 
-    def open(self, connection: Connection) -> None:
-        self._connection = connection
+    def open(self, client: Client) -> None:
+        self._client = client
 
     def pull(self) -> bytes | None:
         if self._is_done:
@@ -147,7 +155,7 @@ class FiguresDocument:
         return encode({"stats": self._views})
 
     def handle_sent(self) -> None:
-        self._loop.call_soon(self._connection.pump)
+        self._loop.call_soon(self._client.pump)
 
     def farewell(self) -> bytes:
         return b""

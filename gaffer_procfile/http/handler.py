@@ -22,10 +22,9 @@ if TYPE_CHECKING:
     from ..loop import Cancellable, Loop
     from ..manager import Manager
     from .disk_logs import DiskLogs
-    from .listen import TcpListener
+    from .listen import Listener
+    from .names import Display
     from .server import Server
-
-    Listener = UnixListener | TcpListener
 
 
 def _display(name: str, instance: int) -> str:
@@ -43,9 +42,10 @@ class HttpHandler:
     `logs` is a LogRing that the program starts itself; else there is one of the handler's own.
     `display` turns a template's name and an instance number into the name that a person sees;
     `names(text)` gives the full name of a template, or None. `probed` are templates that
-    will be reported as ready. `info()` adds to what `GET /run` says. `on_order(text)` is told what
-    somebody has asked for: `gaffer restart: web`. `disk_logs` has what `logs` has
-    no room for.
+    will be reported as ready, `blocked` those that can't be started, and why; both may be others
+    later. `info()` adds to what `GET /run` says.
+    `on_order(text)` is told what somebody has asked for: `gaffer restart: web`. `disk_logs` has what
+    `logs` has no room for.
 
     It comes last of the apps. Raises ControlError or ListenError when started where it can't listen.
     """
@@ -58,9 +58,10 @@ class HttpHandler:
         token_file: str | None = None,
         hosts: Sequence[str] = (),
         logs: LogRing | None = None,
-        display: Callable[[str, int], str] = _display,
+        display: Display = _display,
         names: Callable[[str], str | None] | None = None,
         probed: Collection[str] = (),
+        blocked: Mapping[str, str] = {},
         info: Callable[[], Mapping[str, Any]] | None = None,
         disk_logs: DiskLogs | None = None,
         limits: Limits | None = None,
@@ -73,6 +74,7 @@ class HttpHandler:
         self.display = display
         self.names = names
         self.probed = probed
+        self.blocked = blocked
         self.info = info
         self.disk_logs = disk_logs
         self.limits = limits or Limits()

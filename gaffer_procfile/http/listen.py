@@ -8,7 +8,14 @@ import os
 from ..control import BACKLOG
 from ..errors import GafferError
 
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from ..control import UnixListener
+
+# Where all of this machine's addresses are listened on, the one that a browser is to open.
+_OPENED: dict[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 # What may follow `Authorization: Bearer`, and stand in a cookie.
 _TOKEN_CHARACTERS = frozenset(
@@ -23,35 +30,38 @@ class ListenError(GafferError):
 class TcpListener:
     """A TCP address; who connects has to know the token."""
 
-    is_local = False
+    is_local: Literal[False] = False
 
     def __init__(self, address: str, *, has_token_file: bool) -> None:
-        host, port = split_address(address)
-        self.is_loopback = host in LOOPBACK or host.startswith("127.")
-        if not self.is_loopback and not has_token_file:
-            raise ListenError(
-                f"{host} can be reached from other machines",
-                hint="give the token by a file that only you can read (--http-token-file)",
-            )
-        family = _socket.AF_INET6 if ":" in host else _socket.AF_INET
+        self.host, port = split_address(address)
+        family = _socket.AF_INET6 if ":" in self.host else _socket.AF_INET
         self.socket = _socket.socket(family, _socket.SOCK_STREAM)
         try:
             self.socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-            self.socket.bind((host, port))
+            self.socket.bind((self.host, port))
+            bound, self.port, *_rest = self.socket.getsockname()
+            # By what the name has led to, whatever it looks like.
+            self.is_loopback: bool = bound == "::1" or bound.startswith("127.")
+            if not self.is_loopback and not has_token_file:
+                raise ListenError(
+                    f"{self.host} can be reached from other machines",
+                    hint="give the token by a file that only you can read (--http-token-file)",
+                )
             self.socket.listen(BACKLOG)
             self.socket.setblocking(False)
-        except OSError as error:
+        except (OSError, TypeError) as error:  # the second, of what can be no name of a host
             self.socket.close()
-            text = (error.strerror or str(error)).lower()
+            text = (getattr(error, "strerror", None) or str(error)).lower()
             raise ListenError(f"can't listen on {address}: {text}") from error
-        self.host = host
-        self.port: int = self.socket.getsockname()[1]
+        except ListenError:
+            self.socket.close()
+            raise
 
     @property
     def origin(self) -> str:
         """The beginning of its URLs."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{self.port}"
+        host = _OPENED.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def admits(self, connection: _socket.socket) -> bool:
         connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
@@ -59,6 +69,10 @@ class TcpListener:
 
     def close(self) -> None:
         self.socket.close()
+
+
+if TYPE_CHECKING:
+    Listener = UnixListener | TcpListener
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -1,13 +1,6 @@
-"""The OpenAPI document, made from the table of routes; and the reference in docs/api.md from that.
-
-`python -m gaffer_procfile.http.openapi DOCS` writes both into the directory DOCS.
-"""
+"""The OpenAPI document, made from the table of routes."""
 
 from __future__ import annotations
-
-import json
-import os
-import sys
 
 from .. import __version__
 from . import schemas
@@ -20,7 +13,6 @@ if TYPE_CHECKING:
 
     from .routes import Route
 
-BEGIN = "<!-- reference: made by gaffer_procfile.http.openapi -->"
 DESCRIPTION = """\
 Look at a running gaffer and control it. A process is a template, called by its name `group:name`;
 an instance is one that runs of it, called by the manager's number."""
@@ -116,76 +108,3 @@ def _problems(route: Route) -> list[int]:
 def _description(status: int) -> str:
     words = {200: "It is this.", 201: "It is there.", 202: "It is under way."}
     return words.get(status, "It is not.")
-
-
-# ---- the reference
-
-
-def reference() -> str:
-    """The routes and the shapes, as Markdown."""
-    lines = []
-    for route in ROUTES:
-        lines += [f"### {route.method} {route.path}", "", route.summary, ""]
-        lines += _markdown_of(route)
-    lines += ["## Shapes", ""]
-    for name, schema in schemas.ANSWERS.items():
-        lines += [f"### {name}", "", *_table(schema), ""]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _markdown_of(route: Route) -> list[str]:
-    lines = []
-    if route.parameters:
-        lines += ["| parameter | | |", "|---|---|---|"]
-        for each in route.parameters.values():
-            lines.append(f"| `{each.name}` | {_type(each.schema)} | {each.description} |")
-        lines.append("")
-    if route.body is not None:
-        lines += [f"Body ({' or '.join(f'`{media}`' for media in route.takes)}):", ""]
-        lines += [*_table(route.body), ""]
-    for status, schema in route.answers.items():
-        shape = f"[{schema}](#{schema.lower()})" if schema else ""
-        others = [f"`{media}`" for media in route.media if media != JSON]
-        wanted = " or ".join(([shape] if shape else []) + others)
-        lines.append(f"Answer: {status} {wanted}".rstrip())
-    return [*lines, ""]
-
-
-def _table(schema: dict[str, Any]) -> list[str]:
-    required = schema.get("required", ())
-    lines = ["| member | | |", "|---|---|---|"]
-    for name, member in schema.get("properties", {}).items():
-        text = member.get("description", "")
-        needed = "" if name in required else "optional"
-        words = "; ".join(part for part in (needed, text) if part)
-        lines.append(f"| `{name}` | {_type(member)} | {words} |")
-    return lines
-
-
-def _type(schema: dict[str, Any]) -> str:
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
-    if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
-    if "anyOf" in schema and "type" not in schema:
-        return " or ".join(dict.fromkeys(_type(each) for each in schema["anyOf"]))
-    types = schema.get("type", "any")
-    if types == "array":
-        return f"list of {_type(schema['items'])}"
-    return " or ".join(types) if isinstance(types, list) else str(types)
-
-
-def write(directory: str) -> None:
-    """Bring docs/openapi.json and the reference in docs/api.md up to date."""
-    with open(os.path.join(directory, "openapi.json"), "w", encoding="utf-8") as file:
-        file.write(json.dumps(document(), indent=2, ensure_ascii=False) + "\n")
-    path = os.path.join(directory, "api.md")
-    with open(path, encoding="utf-8") as file:
-        before = file.read().partition(BEGIN)[0]
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{before}{BEGIN}\n\n{reference()}")
-
-
-if __name__ == "__main__":
-    write(sys.argv[1])

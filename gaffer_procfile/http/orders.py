@@ -8,9 +8,10 @@ from ..apps.outcome import signal_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from .handler import HttpHandler
+    from .names import Display, Names
     from .requests import Request
     from .routes import Route
 
@@ -19,7 +20,9 @@ _CHANGES = ("update", "replace")
 _UNTOLD = ("input", "window")  # of each key that is typed, and each move of a window's edge
 
 
-def describe(handler: HttpHandler, request: Request, route: Route, body: Any) -> str | None:
+def describe(
+    request: Request, route: Route, body: Any, names: Names, display: Display
+) -> str | None:
     """`gaffer restart: web`, `API: stopping`; None for what changes nothing, or isn't told.
 
     To be asked before it is done: what is stopped has no name any more.
@@ -34,7 +37,7 @@ def describe(handler: HttpHandler, request: Request, route: Route, body: Any) ->
     body = body or {}
     if route.does == "shutdown":
         return f"{who}: {'killing everything' if body.get('kill') else 'stopping'}"
-    what = _object_of(handler, request, body)
+    what = _object_of(request.arguments, body, names, display)
     if action == "scale":
         what += _scale(body)
     elif action == "signal":
@@ -44,24 +47,16 @@ def describe(handler: HttpHandler, request: Request, route: Route, body: Any) ->
     return f"{who}: {'change' if action in _CHANGES else action} {what}"
 
 
-def _object_of(handler: HttpHandler, request: Request, body: Any) -> str:
+def _object_of(arguments: Mapping[str, str], body: Any, names: Names, display: Display) -> str:
     """Whom it concerns, as a person calls it; as it was asked for if there is no such thing."""
-    arguments = request.arguments
     if "group" in arguments:
         return f"all of {arguments['group']}"
     if "name" in arguments:
-        text = arguments["name"]
-        if text in handler.manager.processes:
-            full: str | None = text
-        else:
-            full = handler.names(text) if handler.names is not None else None
-        return text if full is None else handler.display(full, 1).rpartition(".")[0]
+        full = names.find(arguments["name"])
+        return arguments["name"] if full is None else display(full, 1).rpartition(".")[0]
     if "id" in arguments:
-        text = arguments["id"]
-        running = handler.manager.running_processes()
-        is_id = text.isascii() and text.isdecimal() and len(text) < 16
-        process = running.get(int(text)) if is_id else None
-        return text if process is None else handler.display(process.name, process.instance)
+        process = names.active(arguments["id"])
+        return arguments["id"] if process is None else display(process.name, process.instance)
     return str(body.get("name", "all"))
 
 

@@ -10,13 +10,8 @@ DIRECTORY = os.path.join(os.path.dirname(__file__), "page")
 TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
-    ".ico": "image/x-icon",
     ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json; charset=utf-8",
-    ".png": "image/png",
     ".svg": "image/svg+xml",
-    ".txt": "text/plain; charset=utf-8",
-    ".woff2": "font/woff2",
 }
 
 
@@ -36,8 +31,7 @@ class Pages:
         return self._file("index.html")
 
     def static(self, segments: list[str]) -> Answer:
-        name = "/".join(segments)
-        return self._file(f"static/{name}" if f"static/{name}" in self._files else name)
+        return self._file("/".join(["static", *segments]))
 
     def _file(self, name: str) -> Answer:
         path = self._files.get(name)

@@ -7,7 +7,7 @@ from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any
 
     from ..manager import Manager
@@ -32,6 +32,7 @@ class Record:
         self._events: deque[tuple[int, float, dict[str, Any]]] = deque(maxlen=size)
         self._pasts: dict[tuple[str, int], Past] = {}
         self._ready: dict[int, bool] = {}
+        self._faults: dict[int, str] = {}
         self._listeners: list[Callable[[], object]] = []
         self.next = 1
         """The number that the next event gets."""
@@ -57,8 +58,11 @@ class Record:
             past = self._pasts.setdefault((event["name"], event["instance"]), Past())
             past.since = None
             self._ready.pop(event["pid"], None)
+            self._faults.pop(event["pid"], None)
         elif evtype in ("ready", "not_ready"):
             self._ready[event["pid"]] = evtype == "ready"
+            if evtype == "not_ready":
+                self._faults[event["pid"]] = event["reason"]
         elif evtype == "delete":
             for key in [key for key in self._pasts if key[0] == event["name"]]:
                 del self._pasts[key]
@@ -73,6 +77,10 @@ class Record:
         """What was last said of the readiness of the process with this id; None for nothing."""
         return self._ready.get(id)
 
+    def fault(self, id: int) -> str | None:
+        """Why the process with this id wasn't ready in time; None if nobody has said so."""
+        return self._faults.get(id)
+
     def listen(self, listener: Callable[[], object]) -> None:
         """Call `listener()` whenever there is more."""
         self._listeners.append(listener)
@@ -85,7 +93,7 @@ class Record:
         """The number of the oldest event that is kept."""
         return self._events[0][0] if self._events else self.next
 
-    def events(self, since: int) -> Iterator[tuple[int, float, dict[str, Any]]]:
+    def events(self, since: int) -> list[tuple[int, float, dict[str, Any]]]:
         """Number, time and content of the events from number `since` on."""
         found = []
         for entry in reversed(self._events):
@@ -93,4 +101,4 @@ class Record:
                 break
             found.append(entry)
         found.reverse()
-        return iter(found)
+        return found

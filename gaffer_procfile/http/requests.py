@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import h11
 
-    from .handler import Listener
+    from .listen import Listener
 
 MOST_PARAMETERS = 100
 

@@ -11,19 +11,21 @@ from .answers import Answer, Problem
 from .feed import Feed
 from .figures import Figures, FiguresDocument
 from .openapi import document
+from .schemas import MOST_PROCESSES
 from .selection import Selection
 from .settings import restrained, settings_of, signal_number
 from .streams import OutputStream
-from .views import instance_view, process_view, settings_view, slots_of, timestamp
+from .views import Views, settings_view, slots_of, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from ..process import Process
     from ..state import ProcessState
     from .handler import HttpHandler
+    from .names import Names
     from .requests import Request
 
     Parameters = Mapping[str, Any]
@@ -35,14 +37,18 @@ ADDED = {"redirect_output": ["stdout", "stderr"], "os_env": True}
 class Resources:
     """Its methods are called as `(request, parameters, body)`, all three checked, and answer."""
 
-    def __init__(self, handler: HttpHandler) -> None:
+    def __init__(self, handler: HttpHandler, names: Names) -> None:
         self._handler = handler
+        self._names = names
+        self._views = Views(
+            handler.loop, handler.record, handler.display, handler.probed, handler.blocked
+        )
         self._manager = handler.manager
         self._loop = handler.loop
-        self._figures = Figures(handler.manager, handler.display)
+        self._figures = Figures(handler.loop, handler.manager, handler.display)
         self._events = Feed(handler.loop)
         self._logs = Feed(handler.loop)
-        self._selection = Selection(handler, self._events, self._logs)
+        self._selection = Selection(handler, names, self._events, self._logs)
         handler.record.listen(self._events.note)
         handler.logs.listen(self._logs.note)
 
@@ -85,7 +91,7 @@ class Resources:
         all_ready = True
         for state in self._states():
             for slot in slots_of(state):
-                view = instance_view(self._handler, state, slot)
+                view = self._views.instance(state, slot)
                 # Before its first start it waits for others, or for a request.
                 if slot.state != STOPPED and (state.active or not state.slots):
                     # What ended with success has done what it was there for.
@@ -138,7 +144,7 @@ class Resources:
         if "group" in parameters:
             members = self._group(parameters["group"])["processes"]
             states = [state for state in states if state.name in members]
-        return Answer.json({"processes": [process_view(self._handler, each) for each in states]})
+        return Answer.json({"processes": [self._views.process(each) for each in states]})
 
     def add_process(self, _request: Request, _parameters: Parameters, body: Any) -> Answer:
         settings = restrained({**ADDED, **settings_of(body)})
@@ -148,11 +154,11 @@ class Resources:
         _valid(lambda: self._manager.add_process(name, cmd, start=False, **settings))
         if body.get("start", True):
             self._manager.start_process(name)  # which doesn't start hundreds in one turn
-        return Answer.json(process_view(self._handler, self._state(name)), 201)
+        return Answer.json(self._views.process(self._state(name)), 201)
 
     def get_process(self, request: Request, _parameters: Parameters, _body: Any) -> Answer:
         state = self._state_of(request)
-        view = process_view(self._handler, state)
+        view = self._views.process(state)
         return Answer.json({**view, "settings": settings_view(state)})
 
     def replace_process(self, request: Request, _parameters: Parameters, body: Any) -> Answer:
@@ -190,8 +196,6 @@ class Resources:
         return self._do_to_process(request, self._manager.restart_process)
 
     def scale_process(self, request: Request, _parameters: Parameters, body: Any) -> Answer:
-        from .schemas import MOST_PROCESSES
-
         state = self._state_of(request)
         if "numprocesses" in body and "by" in body:
             raise Problem(400, "either 'numprocesses' or 'by'")
@@ -202,7 +206,7 @@ class Resources:
         if more < 0:
             self._manager.ttou(state.name, -more)
         else:
-            self._manager.ttin(state.name, more)
+            _valid(lambda: self._manager.ttin(state.name, more))
         return self._process(state.name, 202)
 
     def signal_process(self, request: Request, _parameters: Parameters, body: Any) -> Answer:
@@ -218,28 +222,24 @@ class Resources:
         return self._process(name, 202)
 
     def _process(self, name: str, status: int) -> Answer:
-        return Answer.json(process_view(self._handler, self._state(name)), status)
+        return Answer.json(self._views.process(self._state(name)), status)
 
     # ---- instances
 
     def list_instances(self, _request: Request, _parameters: Parameters, _body: Any) -> Answer:
-        views = [
-            instance_view(self._handler, state, slot)
-            for state in self._states()
-            for slot in slots_of(state)
-        ]
+        views = [view for state in self._states() for view in self._views.instances(state)]
         return Answer.json({"instances": views})
 
     def get_instance(self, request: Request, _parameters: Parameters, _body: Any) -> Answer:
-        return self._instance(self._running(request), 200)
+        return self._instance(self._active(request), 200)
 
     def stop_instance(self, request: Request, _parameters: Parameters, _body: Any) -> Answer:
-        process = self._running(request)
+        process = self._active(request)
         self._manager.stop_process(process.id)
         return self._instance(process, 202)
 
     def restart_instance(self, request: Request, _parameters: Parameters, _body: Any) -> Answer:
-        process = self._running(request)
+        process = self._active(request)
         self._manager.restart_process(process.id)
         return self._instance(process, 202)
 
@@ -280,11 +280,9 @@ class Resources:
         )
 
     def list_stats(self, _request: Request, _parameters: Parameters, _body: Any) -> Answer:
-        ids = list(self._manager.running_processes())
-        self._figures.forget_all_but(ids)
-        return self._stats(ids)
+        return self._stats(self._manager.running_processes())
 
-    def _stats(self, ids: list[int]) -> Answer:
+    def _stats(self, ids: Iterable[int]) -> Answer:
         return Answer.streamed(FiguresDocument(self._loop, self._figures, ids))
 
     def _instance(self, process: Process, status: int) -> Answer:
@@ -292,7 +290,7 @@ class Resources:
         slot = state.slots.get(process.instance) if state is not None else None
         if state is None or slot is None:
             raise Problem(404, "it has just ended")
-        return Answer.json(instance_view(self._handler, state, slot), status)
+        return Answer.json(self._views.instance(state, slot), status)
 
     # ---- what has happened, and what was written
 
@@ -317,19 +315,27 @@ class Resources:
         return state
 
     def _state_of(self, request: Request) -> ProcessState:
-        return self._state(self._selection.full_name(request.arguments["name"]))
+        return self._state(self._names.full_name(request.arguments["name"]))
 
     def _running(self, request: Request) -> Process:
-        text = request.arguments["id"]
-        running = self._manager.running_processes()
-        if text.isascii() and text.isdecimal() and len(text) < 16 and int(text) in running:
-            return running[int(text)]
-        raise Problem(404, f"nothing runs that has the id {text[:40]}", hint="see /instances")
+        return _found(request, self._names.running)
+
+    def _active(self, request: Request) -> Process:
+        """One that may have been told to stop already: that may be told otherwise."""
+        return _found(request, self._names.active)
 
     def _signal(self, name_or_id: str | int, ids: list[int], body: Any) -> Answer:
         number = signal_number(body["signal"])
         self._manager.send_signal(name_or_id, number, tree=body.get("tree", False))
         return Answer.json({"signalled": ids}, 202)
+
+
+def _found(request: Request, find: Callable[[str], Process | None]) -> Process:
+    text = request.arguments["id"]
+    process = find(text)
+    if process is None:
+        raise Problem(404, f"nothing runs that has the id {text[:40]}", hint="see /instances")
+    return process
 
 
 def _accepted() -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..errors import nearest
 from .access import Access
 from .answers import Answer, Problem
+from .names import Names
 from .orders import describe
 from .pages import Pages
 from .resources import Resources
@@ -31,7 +32,8 @@ class Router:
         self._access = Access(handler.token, handler.hosts)
         self._manager = handler.manager
         self._pages = Pages()
-        self._resources = Resources(handler)
+        self._names = Names(handler.manager, handler.names)
+        self._resources = Resources(handler, self._names)
 
     def answer(self, request: Request) -> Answer:
         try:
@@ -73,7 +75,7 @@ class Router:
         body = _body(route, request)
         if route.method != "GET" and self._manager.stopping and route.does != "shutdown":
             raise Problem(503, "gaffer is about to end")
-        order = describe(self._handler, request, route, body)
+        order = describe(request, route, body, self._names, self._handler.display)
         answer: Answer = getattr(self._resources, route.does)(request, parameters, body)
         if order is not None:
             self._handler.on_order(order)

@@ -65,6 +65,10 @@ SETTINGS: dict[str, Schema] = {
     "env": {**_ENV, "description": "the whole environment, on top of gaffer's with os_env"},
     "cwd": {**_SOME_TEXT, "description": "the directory to run in"},
     "shell": {**_BOOLEAN, "description": "have /bin/sh run the command"},
+    "expand": {
+        **_BOOLEAN,
+        "description": "replace $NAME in the command and its words from env, without shell (true)",
+    },
     "os_env": {**_BOOLEAN, "description": "pass gaffer's own environment on"},
     "numprocesses": {**_COUNT, "description": "how many to run"},
     "restart": {"enum": ["always", "on-failure", "never"], "description": "what follows an exit"},
@@ -115,9 +119,9 @@ SETTINGS: dict[str, Schema] = {
         "type": "object",
         "additionalProperties": False,
         "properties": {
-            "first": _SECONDS,
+            "first": {**_SECONDS, "description": "before the first restart (0.5)"},
             "factor": {"type": "number", "minimum": 1, "maximum": 1000},
-            "cap": _SECONDS,
+            "cap": {**_SECONDS, "description": "the longest (10)"},
             "jitter": {"type": "number", "minimum": 0, "maximum": 1},
             "quiet": _SECONDS,
             "attempts": {"type": "integer", "minimum": 1, "maximum": 1000},
@@ -126,17 +130,13 @@ SETTINGS: dict[str, Schema] = {
         "description": "how long it waits before a restart (as `--restart`, unless with flapping)",
     },
 }
-_START: Schema = {**_BOOLEAN, "description": "whether it is started (true)"}
-_COMMAND: Schema = {**_SOME_TEXT, "description": "the command"}
-
-NEW_PROCESS: Schema = {
+SOME_SETTINGS: Schema = {
     "type": "object",
-    "required": ["name", "cmd"],
+    "minProperties": 1,
     "additionalProperties": False,
     "properties": {
-        "name": {"type": "string", "pattern": "^([A-Za-z0-9_.-]+:)?[A-Za-z0-9_-]+$"},
-        "cmd": _COMMAND,
-        "start": _START,
+        "cmd": {**_SOME_TEXT, "description": "the command"},
+        "start": {**_BOOLEAN, "description": "whether it is started (true)"},
         **SETTINGS,
     },
 }
@@ -144,13 +144,16 @@ ALL_SETTINGS: Schema = {
     "type": "object",
     "required": ["cmd"],
     "additionalProperties": False,
-    "properties": {"cmd": _COMMAND, "start": _START, **SETTINGS},
+    "properties": SOME_SETTINGS["properties"],
 }
-SOME_SETTINGS: Schema = {
+NEW_PROCESS: Schema = {
     "type": "object",
-    "minProperties": 1,
+    "required": ["name", "cmd"],
     "additionalProperties": False,
-    "properties": {"cmd": _COMMAND, "start": _START, **SETTINGS},
+    "properties": {
+        "name": {"type": "string", "pattern": "^([A-Za-z0-9_.-]+:)?[A-Za-z0-9_-]+$"},
+        **SOME_SETTINGS["properties"],
+    },
 }
 SCALE: Schema = {
     "type": "object",
@@ -216,6 +219,10 @@ _INSTANCE = _object(
         "os_pid": _or_null("integer"),
         "port": _or_null("integer"),
         "ready": {**_or_null("boolean"), "description": "null: nobody looks"},
+        "not_ready": {
+            **_or_null("string"),
+            "description": "why it wasn't ready in time; or, pending, why it can't be started",
+        },
         "since": {**_or_null("string"), "description": "when the process was started"},
         "uptime": {**_or_null("number"), "description": "seconds"},
         "restarts": _INTEGER,
@@ -276,7 +283,15 @@ ANSWERS: dict[str, Schema] = {
             "exit_policy": {
                 "enum": ["first", "failure", "all", "never", "exit-on"],
                 "description": "what ends it, where `gaffer start` has begun it",
-            }
+            },
+            "changed_files": {
+                **_list(_STRING),
+                "description": "the files of its plan that have changed since, unless it watches them",
+            },
+            "log_faults": {
+                **_list(_STRING),
+                "description": "which log files it can't write, and why",
+            },
         },
     ),
     "Readiness": _object({"ready": _BOOLEAN, "processes": _list(_READINESS_OF_ONE)}),

@@ -12,7 +12,8 @@ from .router import Router
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..loop import Cancellable
-    from .handler import HttpHandler, Listener
+    from .handler import HttpHandler
+    from .listen import Listener
 
 ACCEPTS = 16  # in one turn of the loop
 PAUSE = 0.1  # seconds without accepting, when there is no descriptor left
@@ -93,11 +94,10 @@ class Server:
         self._timer = None
         now = self.loop.time()
         for connection in list(self._connections):
-            if connection.deadline is not None and connection.deadline <= now:
+            if connection.deadline <= now:
                 connection.handle_deadline()
-        deadlines = [each.deadline for each in self._connections if each.deadline is not None]
-        if deadlines:
-            self.expect(min(deadlines))
+        if self._connections:
+            self.expect(min(each.deadline for each in self._connections))
 
     def close(self) -> None:
         """Say good-bye to all: what they haven't taken by now is lost."""

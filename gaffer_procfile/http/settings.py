@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def settings_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that `body` has. Problem for a signal that there isn't."""
     settings = {name: value for name, value in body.items() if name not in ("name", "cmd", "start")}
+    if "graceful_timeout" in settings:  # by one name, so that it replaces what is there
+        settings.setdefault("stop_timeout", settings.pop("graceful_timeout"))
     if "stop_signal" in settings:
         settings["stop_signal"] = signal_number(settings["stop_signal"])
     if "flapping" in settings:

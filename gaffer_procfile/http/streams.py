@@ -12,31 +12,17 @@ from .views import event_view, line_views
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Protocol
+    from typing import Any
 
     from ..apps.log_ring import LogBlock, LogRing, Wanted
     from ..loop import Loop
     from ..process import Process
-    from .connection import Connection
+    from .answers import Client
     from .disk_logs import DiskLines
     from .feed import Feed
+    from .names import Display
     from .record import Record
 
-    class Stream(Protocol):
-        """The body of an answer, piece by piece."""
-
-        content_type: str
-        heartbeat: bytes
-
-        def open(self, connection: Connection) -> None: ...
-        def pull(self) -> bytes | None:
-            """The next piece; nothing for now (b""), or the end (None)."""
-
-        def handle_sent(self) -> None: ...
-        def farewell(self) -> bytes: ...
-        def close(self) -> None: ...
-
-    Display = Callable[[str, int], str]
     EventFilter = Callable[[dict[str, Any]], bool]
 
 PIECE = 64 * 1024  # bytes of log, nearly, that are made into JSON at once
@@ -64,20 +50,20 @@ class _Followed:
         self.is_behind = True
         self._feed = feed
         self._run = run
-        self._connection: Connection | None = None
+        self._client: Client | None = None
         self._has_begun = False
 
     @property
     def can_take(self) -> bool:
-        return self._connection is not None and self._connection.is_free
+        return self._client is not None and self._client.is_free
 
-    def open(self, connection: Connection) -> None:
-        self._connection = connection
+    def open(self, client: Client) -> None:
+        self._client = client
         self._feed.add(self)
 
     def serve(self) -> None:
-        if self._connection is not None:
-            self._connection.pump()
+        if self._client is not None:
+            self._client.pump()
 
     def handle_sent(self) -> None:
         if self.is_behind:
@@ -89,7 +75,7 @@ class _Followed:
 
     def close(self) -> None:
         self._feed.remove(self)
-        self._connection = None
+        self._client = None
 
     def pull(self) -> bytes:
         if self._has_begun:
@@ -245,8 +231,8 @@ class LogHistory:
         self._is_done = False
         self._begun = False
 
-    def open(self, connection: Connection) -> None:
-        self._connection = connection
+    def open(self, client: Client) -> None:
+        self._client = client
 
     def pull(self) -> bytes | None:
         if self._is_done:
@@ -281,7 +267,7 @@ class LogHistory:
         return b"".join(parts)
 
     def handle_sent(self) -> None:
-        self._loop.call_soon(self._connection.pump)
+        self._loop.call_soon(self._client.pump)
 
     def farewell(self) -> bytes:
         return b""  # a document that is cut can be seen to be
@@ -314,11 +300,11 @@ class OutputStream:
         self._waiting = bytearray(ring.scrollback(process.id, scrollback))
         self._redactors = {label: ring.make_redactor() for label in process.redirect_output}
         self._open = set(process.redirect_output)
-        self._connection: Connection | None = None
+        self._client: Client | None = None
         self._is_due = False
 
-    def open(self, connection: Connection) -> None:
-        self._connection = connection
+    def open(self, client: Client) -> None:
+        self._client = client
         self._process.monitor_io(".", self._handle_output)
 
     def _handle_output(self, label: str, message: dict[str, Any]) -> None:
@@ -337,14 +323,14 @@ class OutputStream:
         self._note()
 
     def _note(self) -> None:
-        if not self._is_due and self._connection is not None:
+        if not self._is_due and self._client is not None:
             self._is_due = True
             self._loop.call_soon(self._serve)
 
     def _serve(self) -> None:
         self._is_due = False
-        if self._connection is not None:
-            self._connection.pump()
+        if self._client is not None:
+            self._client.pump()
 
     def pull(self) -> bytes | None:
         piece = bytes(self._waiting[: 4 * PIECE])
@@ -361,5 +347,5 @@ class OutputStream:
         return bytes(self._waiting)
 
     def close(self) -> None:
-        self._connection = None
+        self._client = None
         self._process.unmonitor_io(".", self._handle_output)

@@ -7,42 +7,20 @@ import time
 from json.encoder import encode_basestring
 
 from ..output.redact import MASK, is_secret
-from ..slots import Slot
+from ..slots import PENDING, Slot
+from .schemas import SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from ..apps.log_ring import LogBlock
-    from ..manager import FlappingInfo
+    from ..loop import Loop
+    from ..process import Process
     from ..state import ProcessState
-    from .handler import HttpHandler
-
-    Display = Callable[[str, int], str]
-
-SETTINGS = (
-    "args",
-    "cwd",
-    "shell",
-    "os_env",
-    "numprocesses",
-    "restart",
-    "port",
-    "stop_signal",
-    "stop_timeout",
-    "graceful_timeout",
-    "stop_tree",
-    "redirect_output",
-    "redirect_input",
-    "pty",
-    "tty",
-    "detach",
-    "uid",
-    "gid",
-    "instance_env",
-    "depends_on",
-)
+    from .names import Display
+    from .record import Record
 
 
 def timestamp(seconds: float) -> str:
@@ -54,32 +32,95 @@ def timestamp(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', local)}.{micros:06d}{zone[:3]}:{zone[3:]}"
 
 
-def process_view(handler: HttpHandler, state: ProcessState) -> dict[str, Any]:
-    """A template and its slots."""
-    instances = [instance_view(handler, state, slot) for slot in slots_of(state)]
-    return {
-        "name": state.name,
-        "group": state.group,
-        "cmd": state.cmd,
-        "active": state.active,
-        "running": len(state.running),
-        "numprocesses": state.numprocesses,
-        "restart": state.restart,
-        "restarts": sum(instance["restarts"] for instance in instances),
-        "instances": instances,
-    }
+class Views:
+    """Templates and their slots, with what a record knows of these.
+
+    `probed` are the templates of which somebody looks whether they are ready, `blocked` those that
+    can't be started, and why.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        record: Record,
+        display: Display,
+        probed: Collection[str],
+        blocked: Mapping[str, str],
+    ) -> None:
+        self._loop = loop
+        self._record = record
+        self._display = display
+        self._probed = probed
+        self._blocked = blocked
+
+    def process(self, state: ProcessState) -> dict[str, Any]:
+        """A template and its slots."""
+        instances = self.instances(state)
+        return {
+            "name": state.name,
+            "group": state.group,
+            "cmd": state.cmd,
+            "active": state.active,
+            "running": len(state.running),
+            "numprocesses": state.numprocesses,
+            "restart": state.restart,
+            "restarts": sum(instance["restarts"] for instance in instances),
+            "instances": instances,
+        }
+
+    def instances(self, state: ProcessState) -> list[dict[str, Any]]:
+        """The slots of a template."""
+        return [self.instance(state, slot) for slot in slots_of(state)]
+
+    def instance(self, state: ProcessState, slot: Slot) -> dict[str, Any]:
+        """A slot of a template: the process that runs in it, or what has become of the last one."""
+        process = slot.process if slot.process is not None and slot.process.active else None
+        past = self._record.past(state.name, slot.number)
+        since = past.since if process is not None else None
+        exit_status, term_signal, reason = slot.end
+        return {
+            "name": state.name,
+            "process": self._display(state.name, slot.number),
+            "instance": slot.number,
+            "state": slot.state,
+            "id": None if process is None else process.id,
+            "os_pid": None if process is None else process.pid,
+            "port": _port(state, slot.number),
+            "ready": None if process is None else self._is_ready(state.name, process.id),
+            "not_ready": self._fault(state.name, slot, process),
+            "since": None if since is None else timestamp(since),
+            "uptime": None if since is None else round(self._loop.time() - slot.started_at, 3),
+            "restarts": max(0, past.starts - 1),
+            "exit_status": exit_status,
+            "term_signal": term_signal,
+            "reason": reason,
+            "streams": [] if process is None else list(process.redirect_output),
+            "input": process is not None and process.redirect_input,
+            "terminal": bool(state.settings.get("pty") or state.settings.get("tty")),
+        }
+
+    def _is_ready(self, name: str, id: int) -> bool | None:
+        """Whether a process is ready; None where nobody looks."""
+        said = self._record.is_ready(id)
+        return False if said is None and name in self._probed else said
+
+    def _fault(self, name: str, slot: Slot, process: Process | None) -> str | None:
+        """Why it won't be ready, as things are; None if it may be, or is at rest."""
+        if process is not None:
+            return self._record.fault(process.id)
+        return self._blocked.get(name) if slot.state == PENDING else None
 
 
 def settings_view(state: ProcessState) -> dict[str, Any]:
     """The settings of a template. What is secret by its name isn't shown."""
-    found = {name: state.settings[name] for name in SETTINGS if name in state.settings}
+    given = state.settings
+    found = {name: given[name] for name in SETTINGS if name in given and given[name] != {}}
     for name in ("env", "instance_env"):
-        if state.settings.get(name):
-            found[name] = _without_secrets(state.settings[name])
-    if state.flapping is not None:
-        found["flapping"] = _flapping_view(state.flapping)
-    if state.back_off is not None:
-        found["back_off"] = dict(vars(state.back_off))
+        if name in found:
+            found[name] = _without_secrets(found[name])
+    for name in ("flapping", "back_off"):
+        if name in found:
+            found[name] = dict(vars(found[name]))
     if "stop_signal" in found:
         found["stop_signal"] = int(found["stop_signal"])
     return found
@@ -90,15 +131,6 @@ def _without_secrets(env: Mapping[str, str]) -> dict[str, str]:
     return {name: mask if is_secret(name) else value for name, value in env.items()}
 
 
-def _flapping_view(flapping: FlappingInfo) -> dict[str, float]:
-    return {
-        "attempts": flapping.attempts,
-        "window": flapping.window,
-        "retry_in": flapping.retry_in,
-        "max_retry": flapping.max_retry,
-    }
-
-
 def slots_of(state: ProcessState) -> list[Slot]:
     """The slots of a template; before it was started for the first time, those that it will have."""
     if not state.slots:
@@ -106,45 +138,10 @@ def slots_of(state: ProcessState) -> list[Slot]:
     return sorted(state.slots.values(), key=lambda slot: slot.number)
 
 
-def instance_view(handler: HttpHandler, state: ProcessState, slot: Slot) -> dict[str, Any]:
-    """A slot of a template: the process that runs in it, or what has become of the last one."""
-    process = slot.process if slot.process is not None and slot.process.active else None
-    past = handler.record.past(state.name, slot.number)
-    since = past.since if process is not None else None
-    exit_status, term_signal, reason = slot.end
-    return {
-        "name": state.name,
-        "process": handler.display(state.name, slot.number),
-        "instance": slot.number,
-        "state": slot.state,
-        "id": None if process is None else process.id,
-        "os_pid": None if process is None else process.pid,
-        "port": _port(state, slot.number),
-        "ready": None if process is None else is_ready(handler, state.name, process.id),
-        "since": None if since is None else timestamp(since),
-        "uptime": None if since is None else max(0.0, round(time.time() - since, 3)),
-        "restarts": max(0, past.starts - 1),
-        "exit_status": exit_status,
-        "term_signal": term_signal,
-        "reason": reason,
-        "streams": [] if process is None else list(process.redirect_output),
-        "input": process is not None and process.redirect_input,
-        "terminal": bool(state.settings.get("pty") or state.settings.get("tty")),
-    }
-
-
-def is_ready(handler: HttpHandler, name: str, id: int) -> bool | None:
-    """Whether a process is ready; None where nobody looks."""
-    said = handler.record.is_ready(id)
-    if said is None and name in handler.probed:
-        return False
-    return said
-
-
 def _port(state: ProcessState, instance: int) -> int | None:
-    port: int | None = state.settings.get("port")
+    port = state.port(instance)
     if port is not None:
-        return port + instance - 1
+        return port
     text = (state.settings.get("env") or {}).get("PORT", "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else None
 

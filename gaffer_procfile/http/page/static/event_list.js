@@ -70,7 +70,7 @@ function words(event) {
   switch (event.event) {
     case "spawn": return `started, pid ${event.os_pid}`;
     case "exit": return exitWords(event);
-    case "kill": return "didn't stop in time: killed";
+    case "kill": return event.hastened ? "killed" : "didn't stop in time: killed";
     case "flap": return "ends too often: waits before the next start";
     case "give_up": return "ends too often: given up";
     case "delete": return "removed";

@@ -1,6 +1,6 @@
 // Events: what has happened, read for a person: who ran from when to when, and who fell first.
 
-const MOST = 2000;
+const MOST = 2000; // events that are kept
 const SERIES = 2000; // ms: ends that follow each other closer than that belong together
 
 export class Events {
@@ -11,16 +11,28 @@ export class Events {
   clear() {
     this.all = []; // as the API gives them, with `at` in ms
     this.lanes = new Map(); // by name of the instance: { runs, marks }
-    this.series = []; // the ends that belong together, the last ones
-    this.skipped = 0;
+    this.series = null; // the last ends that belong together: { first, last, count }
   }
 
   add(event) {
     event.at = Date.parse(event.time);
     this.all.push(event);
-    if (this.all.length > MOST) this.all.shift();
     if (event.event === "exit") this.rank(event);
     if (event.process) this.draw(event, this.lane(event.process, event.name));
+    if (this.all.length > MOST) this.forget(this.all.shift());
+  }
+
+  // An event is out of sight, and with it what was before the oldest that is kept.
+  forget({ process }) {
+    const lane = this.lanes.get(process);
+    if (lane === undefined) return;
+    const { begin } = this;
+    const { runs, marks } = lane;
+    while (marks.length && marks[0].at <= begin) marks.shift();
+    while (runs.length && runs[0].end !== null && runs[0].end <= begin) runs.shift();
+    const ready = runs[0]?.ready ?? [];
+    while (ready.length > 1 && ready[1].at <= begin) ready.shift();
+    if (!runs.length && !marks.length) this.lanes.delete(process);
   }
 
   get begin() {
@@ -29,12 +41,13 @@ export class Events {
 
   // What ended close together has a place in the order of their ends, from 1.
   rank(event) {
-    const last = this.series[this.series.length - 1];
-    if (last === undefined || event.at - last.at > SERIES) this.series = [];
-    this.series.push(event);
-    event.place = this.series.length;
-    event.first = this.series[0];
-    this.series[0].followers = this.series.length - 1;
+    if (this.series === null || event.at - this.series.last > SERIES) this.series = { first: event, count: 0 };
+    const { series } = this;
+    series.last = event.at;
+    series.count += 1;
+    event.place = series.count;
+    event.first = series.first;
+    series.first.followers = series.count - 1;
   }
 
   lane(process, name) {
@@ -48,7 +61,6 @@ export class Events {
     const isOpen = run !== undefined && run.end === null;
     if (event.event === "spawn") {
       lane.runs.push({ begin: at, end: null, ready: [] });
-      if (lane.runs.length > MOST) lane.runs.shift();
     } else if (event.event === "exit") {
       if (isOpen) run.end = at;
       lane.marks.push(event);
@@ -56,7 +68,6 @@ export class Events {
       run.ready.push({ at, isReady: event.event === "ready" });
     }
     if (event.event === "kill" || event.event === "give_up" || event.event === "unhealthy") lane.marks.push(event);
-    if (lane.marks.length > MOST) lane.marks.shift();
   }
 }
 

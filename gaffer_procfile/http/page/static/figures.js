@@ -13,16 +13,13 @@ export class Figures {
     this.series = new Map(); // by id of the instance: { cpu, rss, last }
     this.skew = 0; // ms by which gaffer's clock is ahead of ours
     this.timer = null;
-    this.isOn = false;
   }
 
   start() {
-    this.isOn = true;
     if (this.timer === null && !document.hidden) this.timer = setTimeout(() => this.look(), 0);
   }
 
   stop() {
-    this.isOn = false;
     clearTimeout(this.timer);
     this.timer = null;
   }
@@ -46,15 +43,17 @@ export class Figures {
   }
 
   async look() {
+    const { timer } = this; // another one by the time of the answer: it was stopped, and maybe started anew
     try {
       const { stats } = await get("/stats");
-      if (!this.isOn) return;
+      if (timer !== this.timer) return;
       this.take(stats);
       this.onChange();
     } catch {
-      if (this.isOn) this.onSilence();
+      if (timer !== this.timer) return;
+      this.onSilence();
     }
-    this.timer = this.isOn && !document.hidden ? setTimeout(() => this.look(), INTERVAL) : null;
+    if (timer === this.timer) this.timer = document.hidden ? null : setTimeout(() => this.look(), INTERVAL);
   }
 
   // What gaffer's clock shows, nearly: ms since the epoch.

@@ -31,7 +31,6 @@ export class LogPanel {
     this.search = new Search(this.lines);
     this.view = new LogView(byId("log"), this.lines, this.search, this.choice, (line) => this.look(line));
     this.stream = new Stream("/logs", {
-      hello: () => link.confirm(),
       lines: (lines) => this.take(lines),
       skipped: ({ skipped }) => this.skip(skipped),
       bye: () => link.lose("ended"),
@@ -241,8 +240,9 @@ export class LogPanel {
   }
 
   choose(number, isRange) {
-    this.choice.choose(number, isRange);
     const line = this.lines.at(number);
+    if (line === undefined) return; // newer lines have just taken its place
+    this.choice.choose(number, isRange);
     byId("line").hidden = false;
     setText(byId("line-facts"), facts(line));
     byId("line-text").replaceChildren(...styledNodes(parse(line.line, line.style).runs));

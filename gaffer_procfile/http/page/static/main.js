@@ -30,8 +30,8 @@ const processes = new ProcessList(model, figures, notices, {
 const timeline = new Timeline(events, model, () => figures.now(), chooseByName);
 const eventList = new EventList(byId("event-list"), (name) => model.nameClass(name));
 const happenings = new Stream("/events", {
+  hello: () => link.confirm(),
   event: takeEvent,
-  skipped: ({ skipped }) => (events.skipped += skipped),
   bye: () => link.lose("ended"),
   lost: () => link.lose(),
 });

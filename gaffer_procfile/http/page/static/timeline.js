@@ -36,7 +36,8 @@ export class Timeline {
     const scale = this.scale(width);
     this.paintAxis(scale);
     const names = this.names(scale);
-    for (const name of this.lanes.keys()) if (!names.includes(name)) this.lanes.delete(name);
+    const shown = new Set(names);
+    for (const name of this.lanes.keys()) if (!shown.has(name)) this.lanes.delete(name);
     arrange(byId("lanes"), names.map((name) => this.paintLane(name, scale)));
   }
 
