@@ -1,11 +1,14 @@
-"""What is kept of an output: its beginning and its end, whole lines, and never more than so much."""
+"""What is kept of an output: its beginning and its end, whole lines, and never more than so much.
+
+A line that is too long for that is cut.
+"""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaffer_procfile.ci.kept import Kept
+from gaffer_procfile.ci.kept import FIRST, LAST, Kept
 
 
 def test_a_short_one_is_kept_as_it_is() -> None:
@@ -58,7 +61,23 @@ def test_it_is_bounded_and_loses_nothing_unsaid(pieces: list[bytes], first: int,
         assert len(written) <= first + last
         return
     count, _, tail = tail.partition(" bytes left out …]\n".encode())
+    if not written.startswith(head) or len(head) > first:
+        head = head.removesuffix(b"\n")  # of a line that was cut
+        assert len(head) == first
     assert written.startswith(head) and written.endswith(tail)
-    assert len(head) <= first and len(tail) <= last
+    assert first - first // 3 <= len(head) <= first and last - last // 3 <= len(tail) <= last
     assert len(head) + len(tail) + int(count) == len(written)
-    assert written[: len(written) - len(tail)].endswith(b"\n")
+    if not written[: len(written) - len(tail)].endswith(b"\n"):
+        assert len(tail) == last and b"\n" not in tail[: last // 3]
+
+
+def test_of_a_line_that_is_too_long_both_ends_are_kept() -> None:
+    kept = Kept()
+    kept.write(b"begin\n")
+    kept.write(b"E" * 300_000 + b" KeyError: X\n")
+    kept.write(b"end\n")
+    first, gap, last, end = kept.text.splitlines()[1:]
+    assert len(b"begin\n" + first) == FIRST and set(first) == {ord("E")}
+    assert gap.decode() == f"[… {300_000 + 23 - FIRST - LAST} bytes left out …]"
+    assert len(last + b"\nend\n") == LAST and last.endswith(b"E KeyError: X") and end == b"end"
+    assert kept.last_lines(2) == [last, b"end"]

@@ -255,6 +255,42 @@ def test_a_script_is_told_of_by_its_beginning(project: MakeProject) -> None:
     assert name == ("true " * 100)[:119] + "…"
 
 
+@pytest.mark.parametrize(
+    ("files", "args", "status"),
+    [
+        ({}, [], 1),
+        ({"Procfile": "web: true\nweb: true\n"}, [], 1),
+        ({"Procfile": "web: true\n", "gaffer.yaml": "processes: {web: {nope: 1}}\n"}, [], 1),
+        ({"Procfile": "web: true\n"}, ["--settle", "soon"], 2),
+        ({"Procfile": "web: true\n"}, ["--nope"], 2),
+        ({"Procfile": "web: true\n"}, ["--no-redact", "--redact-also", "X"], 2),
+    ],
+)
+@pytest.mark.parametrize("option", [["--junit", "report.xml"], ["--junit=report.xml"]])
+def test_an_old_report_is_not_left_by_what_is_refused(
+    project: MakeProject, files: dict[str, str], args: list[str], status: int, option: list[str]
+) -> None:
+    made = project({**files, "report.xml": "old"})
+    result = made.run("test", *args, *option, "--", "true", env=NOWHERE)
+    assert result.status == status, result
+    assert not made.path("report.xml").exists()
+
+
+def test_a_report_that_is_a_pipe(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    os.mkfifo(made.path("report.xml"))
+    script = "cat report.xml > read & $gaffer test --settle 0 --junit report.xml -- true; wait"
+    assert made.shell(script, env=NOWHERE).status == 0
+    assert ElementTree.parse(made.path("read")).getroot().tag == "testsuites"
+
+
+def test_a_report_that_is_a_pipe_which_nobody_reads(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    os.mkfifo(made.path("report.xml"))
+    result = ci(made, "--junit", "report.xml", "true")
+    assert (result.status, result.stderr) == (1, "gaffer: report.xml: nobody reads it\n")
+
+
 def test_an_old_report_is_not_left_by_a_run_that_was_killed(project: MakeProject) -> None:
     made = project({"Procfile": f"web: {SLEEP}\n", "report.xml": "old"})
     args = ("-p", str(free_port()), "--settle", "0", "--junit", "report.xml")

@@ -227,11 +227,16 @@ def test_a_line_of_100_mb_is_complete_and_never_held(raw: bool) -> None:
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.parametrize("raw", [False, True])
 @pytest.mark.parametrize(
-    "part", [b"\r", b"\r\r\n\r", b"\x1b", b"\x1b[", b"\x1b]0;x", b"a\r", b"\b", b"\xf0"]
+    "part",
+    [
+        *(b"\r", b"\r\r\n\r", b"\x1b", b"\x1b[", b"\x1b]0;x", b"a\r", b"\b", b"\xf0"),
+        *(b"\n", b"\r\n", b"\x1b[m" + b"\n" * 16380, b"\x1b[m" + b"\r\n" * 8190),
+    ],
 )
-def test_no_input_takes_quadratic_time_or_is_kept_for_ever(part: bytes) -> None:
-    lines = Lines()
+def test_no_input_takes_quadratic_time_or_is_kept_for_ever(part: bytes, raw: bool) -> None:
+    lines = Lines(raw=raw)
     chunk = part * (16384 // len(part))
     held = given = 0
     start = time.monotonic()
@@ -242,3 +247,18 @@ def test_no_input_takes_quadratic_time_or_is_kept_for_ever(part: bytes) -> None:
         assert held <= BOUND + len(chunk)
         del blocks
     assert time.monotonic() - start < 3
+
+
+def test_a_flood_of_empty_lines_is_no_work() -> None:
+    lines = Lines()
+    start = time.monotonic()
+    assert sum(len(text(list(lines.feed(b"\n" * 65536)))) for _ in range(64)) == 64 * 65536
+    assert time.monotonic() - start < 1
+
+
+def test_to_go_far_up_again_and_again_is_little_work() -> None:
+    lines = Lines()
+    start = time.monotonic()
+    for _ in range(20):
+        lines.feed(b"\x1b[99Ax\n" * 2000)
+    assert time.monotonic() - start < 4

@@ -148,3 +148,13 @@ def test_no_descriptor_is_left(tmp_path: Path) -> None:
         logs.feed("web.1", b"some text\n")
     logs.end()
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_nothing_is_kept_of_what_has_ended(tmp_path: Path) -> None:
+    logs = Logs(tmp_path)
+    logs.feed("web.1", b"one\n")
+    logs.feed("db.1", b"begun")
+    assert logs.directory._prefixes._cache
+    logs.end()
+    assert not logs.directory._prefixes._cache
+    assert logs.read("gaffer.log") == b"web.1  | one\ndb.1   | begun\n"

@@ -98,6 +98,7 @@ TEMPLATES = {
     "[{group}/{name}#{index} {pid} {stream}] ": b"[shop/web.1#1 4711 stdout] ",
     "{name:>8}|": b"   web.1|",
     "{{}} ": b"{} ",
+    "{name:.3}{index:02d} ": b"web01 ",
     "": b"",
     "→ ": "→ ".encode(),
 }
@@ -125,6 +126,8 @@ def test_templates(template: str, expected: bytes) -> None:
         "{name[x]}",
         "{name[9]}",
         "{pid:d}",
+        "{pid:s}",
+        "{index:s}",
         "{name:{width}}",
         "{name!r:<+}",
         "{name:%Y}",
@@ -142,3 +145,23 @@ def test_what_has_ended_is_forgotten() -> None:
         prefixes.get(one, continued=True)
         prefixes.forget(one)
     assert not prefixes._cache
+
+
+def test_wide_names_are_in_one_column_too() -> None:
+    prefixes = Prefixes(Clock("off"))
+    prefixes.assign("日本.1", "日本")
+    prefixes.assign("cafe\u0301.1", "café")
+    assert prefixes.get(source("日本.1")).decode() == "日本.1 | "
+    assert prefixes.get(source("web.1")).decode() == "web.1  | "
+    assert prefixes.get(source("cafe\u0301.1")).decode() == "cafe\u0301.1 | "
+    assert prefixes.width == 9
+
+
+@pytest.mark.parametrize("style", ["relative", "delta"])
+def test_a_clock_that_is_set_back_changes_no_difference(
+    style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    clock = Clock(style)
+    monkeypatch.setattr(time, "time", lambda: NOW - 3600)
+    assert float(clock.text("web.1")) >= 0

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ManagerDriver
+from conftest import ManagerDriver, open_descriptors
 from hypothesis import given
 from hypothesis import strategies as st
 from test_readiness import Watch
 from test_readiness import watch as watch  # the fixture
 
 from gaffer_procfile.config.settings import Probe
+from gaffer_procfile.errors import GafferError
 from gaffer_procfile.probes import notify
-from gaffer_procfile.probes.notify import parse
+from gaffer_procfile.probes.notify import NotifySockets, parse
 
 # Sends each of its arguments, then waits.
 SENDER = """\
@@ -114,6 +119,64 @@ def test_its_directory_is_private_and_goes_away(watch: Watch, driver: ManagerDri
     assert os.stat(path.parent).st_mode & 0o777 == 0o700
     driver.stop()
     assert not path.parent.exists()
+
+
+def test_a_directory_that_has_gone_before_the_end(
+    watch: Watch, driver: ManagerDriver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A runtime directory goes with its user's last session."""
+    watched = watch(web=Probe("notify"))
+    path = Path(watched.app.environment("web")["NOTIFY_SOCKET"])
+    shutil.rmtree(path.parent)
+    driver.stop()
+    assert not caplog.records, "the loop would have gone on without an end"
+
+
+def test_no_place_for_its_sockets_is_said_in_a_line(
+    driver: ManagerDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_place", lambda: str(tmp_path / "gone"))
+    sockets = NotifySockets()
+    sockets.environment("web")
+    with pytest.raises(GafferError, match=r"^no sockets for notify: .*/gone/gaffer-\S+: No such"):
+        sockets.open(driver.loop, lambda _name: 1)
+    sockets.close()
+
+
+def test_nothing_is_left_where_there_is_room_for_some_of_them_only(
+    driver: ManagerDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_place", lambda: str(tmp_path))
+    monkeypatch.setattr(notify, "_bound", _bound_but_for("1.1"))
+    sockets = NotifySockets()
+    sockets.environment("web")
+    sockets.environment("worker")
+    before = open_descriptors()
+    with pytest.raises(GafferError, match="No space left on device"):
+        sockets.open(driver.loop, lambda _name: 1)
+    assert open_descriptors() == before and os.listdir(tmp_path) == []
+
+
+def test_one_that_is_added_and_has_no_socket_is_not_ready(
+    watch: Watch, driver: ManagerDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify, "_bound", _bound_but_for("0.1"))
+    watched = watch()
+    watched.probes["web"] = Probe("notify", timeout=0.3)
+    driver.sh("web", "sleep 60", instance_env=watched.app.environment("web"))
+    said = watched.not_ready("web")
+    assert said.startswith("no sockets for notify: ") and said.endswith(": No space left on device")
+
+
+def _bound_but_for(name: str) -> Callable[[str], socket.socket]:
+    bound = notify._bound
+
+    def bind(path: str) -> socket.socket:
+        if os.path.basename(path) == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return bound(path)
+
+    return bind
 
 
 def test_nothing_is_made_where_nobody_notifies(watch: Watch, driver: ManagerDriver) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import random
 import re
 import time
 
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from output_model import pieces
 
-from gaffer_procfile.output.redact import MASK, Redactor, is_secret, secrets
+from gaffer_procfile.output.redact import MASK, Redactor, is_secret, secrets, url_passwords
 
 
 def redacted(parts: list[bytes], hidden: list[bytes]) -> bytes:
@@ -89,6 +91,14 @@ def test_no_value_is_too_strange(value: str) -> None:
         assert len(secret) >= 4
 
 
+def test_a_long_value_without_a_url_takes_no_time() -> None:
+    start = time.monotonic()
+    assert url_passwords("ab12" * 25_000) == set()
+    assert url_passwords("ab12" * 25_000 + "://user:secret@host") == {"secret"}
+    assert url_passwords("://:" * 10_000) == set()
+    assert time.monotonic() - start < 1
+
+
 def test_a_secret_in_two_reads() -> None:
     redactor = Redactor([b"hunter22"])
     assert redactor.feed(b"password is hunt") == b"password is "
@@ -135,6 +145,17 @@ def test_a_secret_of_several_lines_is_hidden_whole_and_line_by_line() -> None:
     hidden = secrets({"KEY": "first line\nsecond line"})
     assert redacted([b"first line\nsecond line\n"], hidden) == MASK + b"\n"
     assert redacted([b"second line"], hidden) == MASK
+
+
+def test_a_key_of_many_lines_does_not_make_a_flood_slow() -> None:
+    text = random.Random(7).randbytes(12_000)
+    key = b"\n".join(base64.b64encode(text[at : at + 48]) for at in range(0, len(text), 48))
+    redactor = Redactor(secrets({"KEY": key.decode()}))
+    chunk = base64.b64encode(random.Random(8).randbytes(48_000))
+    start = time.monotonic()
+    for _ in range(50):
+        redactor.feed(chunk)
+    assert time.monotonic() - start < 1
 
 
 def test_a_long_secret_does_not_make_many_reads_slow() -> None:

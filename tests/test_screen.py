@@ -278,6 +278,45 @@ def test_raw_keeps_all_of_it() -> None:
     assert stage.take() == "a|10%\r20%\x1b[2Jx\n"
 
 
+class Plain(Stage):
+    """A screen that shows everything as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(interactive=False)
+        self.screen = Screen(
+            self.loop,  # type: ignore[arg-type]
+            self.written.append,
+            None,
+            interactive=False,
+            colour=False,
+            raw=True,
+        )
+        for name in self.streams:
+            self.streams[name] = self.screen.open(Source(name, name, 1, 1, "stdout"))
+
+
+def test_no_break_is_put_into_a_line_that_is_shown_as_it_is() -> None:
+    stage = Plain()
+    for _ in range(9):
+        stage["a"].feed(b"y" * (BOUND // 4))
+        stage["b"].feed(b"another line\n")
+    before = b"another line\n" * 4  # until that one is too long to be kept
+    assert stage.output == before + b"y" * (BOUND // 4 * 5)
+    stage["a"].feed(b"\nnext\n")
+    line = b"y" * (BOUND // 4 * 9) + b"\n"
+    assert stage.output == before + line + b"next\n" + b"another line\n" * 5
+
+
+def test_who_waits_for_a_line_that_is_shown_as_it_is_waits_for_a_moment() -> None:
+    stage = Plain()
+    stage["a"].feed(b"y" * (BOUND + 1))
+    stage["b"].feed(b"another line\n")
+    stage.loop.advance(screen_module.PATIENCE)
+    stage["a"].feed(b"z\n")
+    stage.end()
+    assert stage.output == b"y" * (BOUND + 1) + b"\nanother line\nz\n"
+
+
 def test_no_prefix() -> None:
     written: list[bytes] = []
     screen = Screen(

@@ -55,6 +55,15 @@ def test_a_line_that_is_too_long_is_its_end() -> None:
     assert line.endswith(b"yend") and len(line) <= KEPT + 4
 
 
+def test_the_beginning_of_a_line_is_not_joined_with_the_end_of_another() -> None:
+    tail = Tail()
+    tail.feed("stdout", b"begun ")
+    tail.feed("stdout", b"".join(b"%05d" % number * 400 + b"\n" for number in range(20)))
+    lines = tail.lines(20)
+    assert lines[-1] == b"00019" * 400
+    assert not [line for line in lines if b"begun" in line]
+
+
 def test_a_spinner_and_painted_rows_are_there_in_their_last_state() -> None:
     tail = Tail()
     tail.feed("stdout", b"| load\x1b[1G/ load\x1b[1Gloaded\n")

@@ -102,6 +102,18 @@ def test_a_change_is_one_restart(watched: MakeWatched, change: Callable[[Path], 
     assert made.restarts("worker") == 0
 
 
+def test_one_instance_that_was_stopped_stays_so(watched: MakeWatched) -> None:
+    made = watched()
+    made.begin("web")
+    manager = made.driver.manager
+    manager.ttin("web")
+    manager.stop_process(made.driver.process("web", 1).id)
+    made.driver.run_until_event("exit", "web")
+    write(made.directory / "src" / "app.py")
+    made.settle(2)
+    assert [event["instance"] for event in made.driver.of("spawn", "web")] == [1, 2, 1]
+
+
 def test_nothing_else_is_one(watched: MakeWatched) -> None:
     made = watched("src", "*.cfg", ignore=("*.log",))
     (made.directory / ".gitignore").write_text("*.tmp\n")
@@ -176,6 +188,33 @@ def test_a_directory_that_is_built_anew(watched: MakeWatched) -> None:
         shutil.rmtree(made.directory / "src")
         (made.directory / "src").mkdir()
         write(made.directory / "src" / "app.py")
+        made.settle(count)
+
+
+INSTEAD = "looking at them every second instead"
+
+
+def test_a_directory_whose_name_is_not_utf8(watched: MakeWatched) -> None:
+    made = watched()
+    odd = made.directory / "src" / os.fsdecode(b"caf\xe9")
+    odd.mkdir()
+    made.begin("web")
+    assert len(made.said) == 1 and f"{str(odd)!r} isn't UTF-8): {INSTEAD}" in made.said[0]
+    write(made.directory / "src" / "app.py")
+    made.settle(1)
+    write(odd / "app.py")
+    made.settle(2)
+
+
+def test_a_file_whose_name_is_not_utf8(watched: MakeWatched) -> None:
+    made = watched()
+    made.begin("web")
+    odd = made.directory / "src" / os.fsdecode(b"caf\xe9.py")
+    write(odd)
+    made.driver.run_until(lambda: any(INSTEAD in text for text in made.said))
+    made.driver.run_for(QUIET)  # until all files have been looked at once
+    for count, path in enumerate((odd, made.directory / "src" / "app.py"), made.restarts() + 1):
+        write(path)
         made.settle(count)
 
 
@@ -261,6 +300,26 @@ def test_a_signal_instead(watched: MakeWatched) -> None:
     made.driver.run_until(lambda: all(output.data == b"up\nagain\n" for output in outputs))
     assert made.said == ["web.1 to web.2: src/app.py changed, sending SIGHUP"]
     assert made.driver.of("stop_pid") == []
+
+
+def test_what_waited_for_its_restart_is_acted_upon_once(
+    driver: ManagerDriver, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "src").mkdir()
+    plain = Watch(("src",), debounce=DEBOUNCE)
+    signalled = Watch(("src",), debounce=DEBOUNCE, signal=int(signal.SIGHUP))
+    made = Watched(driver, tmp_path, {"api": plain, "web": signalled})
+    made.begin("api", "web", script="trap '' HUP; trap 'sleep 1; exit' TERM; sleep 100 & wait")
+    for name in ("api", "web"):
+        driver.manager.restart_process(name)
+    write(tmp_path / "src" / "app.py")
+    driver.run_until(lambda: made.app._due == {"api", "web"})
+    for name in ("api", "web"):  # as a changed plan does, all at once
+        driver.manager.update_process(name, SLEEP, shell=True, os_env=True, cwd=str(tmp_path))
+    driver.run_until(lambda: not made.app._due)
+    assert made.said == ["api.1: src/app.py changed, restarting"]  # web's can hear no signal now
+    driver.run_until_event("spawn", "web", 2)
+    assert not caplog.records, caplog.text
 
 
 def test_what_was_stopped_is_left_alone(watched: MakeWatched) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,15 @@ def test_ignores(tmp_path: Path, ignore: list[str], expected: set[str]) -> None:
     assert chosen(Selection(str(tmp_path), ["."], ignore), tmp_path) == expected
 
 
+@pytest.mark.parametrize("line", ["!", "\\", "a\\", "[z-a]", "!/"])
+def test_a_line_that_is_no_pattern_says_nothing(tmp_path: Path, line: str) -> None:
+    make(tmp_path, "a.log", "b.py")
+    (tmp_path / ".gitignore").write_text(f".gitignore\n{line}\n*.log\n")
+    assert chosen(Selection(str(tmp_path), ["."]), tmp_path) == {"b.py"}
+    assert chosen(Selection(str(tmp_path), ["."], [line, "*.py"]), tmp_path) == set()
+    assert Selection(str(tmp_path), ["[z-a].py"]).missing() == [str(tmp_path / "[z-a].py")]
+
+
 def test_gitignores_down_to_the_file(tmp_path: Path) -> None:
     make(tmp_path, "a.log", "b.py", "src/c.log", "src/keep.log", "src/gen/d.py", "src/e.py")
     (tmp_path / ".gitignore").write_text("*.log\n.gitignore\n")
@@ -138,6 +148,12 @@ def test_gitignores_down_to_the_file(tmp_path: Path) -> None:
     assert chosen(selection, tmp_path) == {"b.py", "src/keep.log", "src/e.py"}
     without = Selection(str(tmp_path), ["."], [".gitignore"], gitignore=False)
     assert len(chosen(without, tmp_path)) == 6
+
+
+def test_a_gitignore_with_a_byte_order_mark_and_with_names_in_any_encoding(tmp_path: Path) -> None:
+    make(tmp_path, "a.log", "b.py", os.fsdecode(b"caf\xe9"))
+    (tmp_path / ".gitignore").write_bytes(b"\xef\xbb\xbf*.log\ncaf\xe9\n.gitignore\n")
+    assert chosen(Selection(str(tmp_path), ["."]), tmp_path) == {"b.py"}
 
 
 def test_gitignores_up_to_the_top_of_the_repository(tmp_path: Path) -> None:

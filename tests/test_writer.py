@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import gc
 import os
 import socket
 import threading
@@ -15,6 +16,7 @@ import pytest
 from conftest import DEADLINE, LoopDriver
 
 from gaffer_procfile.output.writer import HIGH_WATER, Writer
+from gaffer_procfile.posix import system
 
 
 class End:
@@ -94,6 +96,29 @@ def test_all_of_it_arrives_in_order_and_the_flags_stay(loop_driver: LoopDriver, 
     assert not log.failures
 
 
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_whoever_shares_it_may_have_made_it_non_blocking(
+    loop_driver: LoopDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(system, "has_nowait_writes", lambda: False)  # then a thread writes
+    end = End(kind, tmp_path)
+    os.set_blocking(end.fd, False)
+    log = Log()
+    writer = log.writer(loop_driver, end.fd)
+    writer.write(LINES)
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append(end.read(len(LINES))))
+    loop_driver.run_for(0.1)  # it is full by then
+    reader.start()
+    loop_driver.run_until(lambda: not reader.is_alive() or log.failures)
+    writer.detach()
+    writer.finish()
+    assert not log.failures
+    reader.join(DEADLINE)
+    assert read == [LINES]
+    end.close()
+
+
 def test_what_is_left_is_written_at_the_end(loop_driver: LoopDriver, end: End) -> None:
     log = Log()
     writer = log.writer(loop_driver, end.fd)
@@ -162,6 +187,7 @@ def test_a_full_disk_is_a_failure_told_once(loop_driver: LoopDriver) -> None:
 
 
 def test_no_descriptor_is_left(loop_driver: LoopDriver, end: End) -> None:
+    gc.collect()  # what an earlier test left to the collector
     before = set(os.listdir("/proc/self/fd"))
     writer = Log().writer(loop_driver, end.fd)
     writer.write(b"x")

@@ -38,19 +38,21 @@ class Backlog:
         self._output.append((label, message))
 
     def drop(self) -> None:
-        """Remember nothing more."""
+        """Forget all of it, and remember nothing more."""
         self._manager.unsubscribe(".", self._handle_event)
         for process, _event in self._heard:
             process.unmonitor_io(".", self._handle_output)
+        for kept in (self._events, self._output, self._heard):
+            kept.clear()
 
     def hand_over(self, record: Record, logs: LogRing) -> None:
         """Tell both what was remembered, and let the logs hear the processes themselves."""
+        events, output, heard = list(self._events), list(self._output), list(self._heard)
         self.drop()
-        for evtype, event in self._events:
+        for evtype, event in events:
             record.handle_event(evtype, event)
-        for process, event in self._heard:
+        for process, event in heard:
             logs.add_streams(event, process.redirect_output)
-            if not process.closed:
-                process.monitor_io(".", logs.handle_output)
-        for label, message in self._output:
+            process.monitor_io(".", logs.handle_output)  # what was read last may not be told yet
+        for label, message in output:
             logs.handle_output(label, message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..loop import adapt
 from ..output.redact import Redactor
-from ..output.source import Source
+from ..output.source import EXIT, NOTICE, Source
 from ..output.tail import Tail
 from ..output.writer import Writer
 from ..slots import BACKING_OFF, GAVE_UP, PENDING
@@ -132,6 +132,8 @@ class ConsoleOutput:
         manager.subscribe("gone", self._handle_gone)
 
     def stop(self) -> None:
+        if self._held is not None:
+            self._writer.detach()  # the screen is given back when the loop has ended
         self.release()
         self._view.finish()
         for logs in self._logs:
@@ -159,7 +161,7 @@ class ConsoleOutput:
     def say(
         self,
         text: str,
-        event: str = "notice",
+        event: str = NOTICE,
         details: dict[str, Any] | None = None,
         last_lines: Sequence[bytes] = (),
     ) -> None:
@@ -183,7 +185,7 @@ class ConsoleOutput:
             self._view.say(*words)
 
     def show_only(self, templates: Sequence[str] | None) -> None:
-        """Show on the screen from now on what these write, of those that are shown; None: all."""
+        """Show on the screen from now on what these write, and nothing else; None: what was shown."""
         self._only = templates
         for flow in self._flows.values():
             is_shown = self._may_show(flow.source)
@@ -194,7 +196,7 @@ class ConsoleOutput:
                 flow.shown = self._view.open(flow.source)
 
     def _may_show(self, source: Source) -> bool:
-        return self._is_shown(source) and (self._only is None or source.template in self._only)
+        return self._is_shown(source) if self._only is None else source.template in self._only
 
     def redact(self, text: str) -> str:
         """`text` without secrets."""
@@ -239,20 +241,18 @@ class ConsoleOutput:
             how = "" if as_asked else f" ({describe(event)})"
             text = f"{name} stopped{how}"
         else:
-            how = describe(event, state.cmd, state.settings) if state else describe(event)
-            text = f"{name} {how}"
-            text += _what_follows(event)
+            text = f"{name} {describe(event, state)}{_what_follows(event)}"
         self._tails.pop(event["pid"], None)
         if event.get("left_behind") and not event["by_itself"]:
             # A shell in front ends at once, while what it has run still cleans up and tells of it.
             self._untold[event["pid"]] = (text, self._details(event))
         else:
-            self.say(text, "exit", self._details(event))
+            self.say(text, EXIT, self._details(event))
 
     def _handle_gone(self, _evtype: str, event: dict[str, Any]) -> None:
         text, details = self._untold.pop(event["pid"], ("", {}))
         if text:  # else it had ended by itself, which was told then
-            self.say(text, "exit", details)
+            self.say(text, EXIT, details)
 
     def _details(self, event: dict[str, Any]) -> dict[str, Any]:
         """What a program wants to know of an event, beside its text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..slots import BACKING_OFF, PENDING
+from ..slots import WILL_RESTART
 from .outcome import listing, shell_status
 
 TYPE_CHECKING = False
@@ -19,20 +19,23 @@ ALL = "all"
 NEVER = "never"
 
 CANT_START = 1  # the exit status of a run whose dependencies failed, if none of them has one
-WILL_RESTART = (PENDING, BACKING_OFF)  # what an exit event says of one that isn't the last
 
 
 class ExitPolicy:
     """Ends the run by `policy`: when the first process ends, the first that fails, all, or never.
 
-    With `deciding` only the end of these templates ends it. Those that run `once` may end with 0
-    without ending anything. Those in `watched` are started again when a file changes: whatever
-    becomes of one of them, the run goes on and waits for that. When nothing is left that runs, the
-    run ends by any policy but NEVER. An exit that is followed by a restart is no end.
+    With `deciding` the end of these templates ends it, and no other one's. Else those that run `once`
+    may end with 0 without ending anything. Those in `watched` are started again when a file changes:
+    whatever becomes of one of them, the run goes on and waits for that. When nothing is left that
+    runs, the run ends by any policy but NEVER. An exit that is followed by a restart is no end.
 
     `status` is that of the first process that failed by itself and was not started again since; if
-    none failed, that of the first that ended; None if none ended by itself.
+    none failed, that of the first that ended; None if none ended by itself. What ends when all is being
+    stopped already changes nothing.
     """
+
+    is_final = False
+    """Who presses Ctrl-C while a run ends well wants a script around it to end, too."""
 
     def __init__(
         self,
@@ -74,7 +77,7 @@ class ExitPolicy:
             self._find_status()
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
-        if not event["by_itself"] or event["then"] in WILL_RESTART:
+        if not event["by_itself"] or event["then"] in WILL_RESTART or "while_stopping" in event:
             return
         status = shell_status(event)
         slot = event["name"], event["instance"]
@@ -82,13 +85,12 @@ class ExitPolicy:
         self._ended.add(slot)
         if self._is_ending or self._manager.stopping:
             return
+        name = self._display(*slot)
         if event["name"] in self._watched:
             if status != 0 or event["name"] not in self._once:
-                name = self._display(*slot)
                 self._say(f"{name} is started again when a file changes that it watches")
         elif self._ends_the_run(event["name"], status):
             self.ended_by = event["pid"]
-            name = self._display(event["name"], event["instance"])
             option = "--exit-on" if self._deciding else f"--exit-policy {self._policy}"
             self._end(f"stopping the others because {name} has ended ({option})")
         elif self._policy != NEVER and self._all_have_ended():
@@ -125,8 +127,8 @@ class ExitPolicy:
         self.status = next(failed, 0 if self._statuses else None)
 
     def _ends_the_run(self, name: str, status: int) -> bool:
-        if self._deciding and name not in self._deciding:
-            return False
+        if self._deciding:
+            return name in self._deciding
         if name in self._once and status == 0:
             return False
         return self._policy == FIRST or (self._policy == FAILURE and status != 0)

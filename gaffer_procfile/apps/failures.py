@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from ..slots import GAVE_UP
-from .exit_policy import WILL_RESTART
+from ..output.source import FAILURE
+from ..slots import GAVE_UP, WILL_RESTART
 from .outcome import describe, listing, shell_status
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ class FailureReport:
             if failure.id == self._policy.ended_by and self._stopped_after:
                 verb = "was" if len(self._stopped_after) == 1 else "were"
                 text += f"; {listing(self._stopped_after)} {verb} stopped because of it"
-            self._console.say(text, "failure", failure.details, failure.lines)
+            self._console.say(text, FAILURE, failure.details, failure.lines)
         failed = [failure.slot for failure in self._failures if failure.slot in self._warnings]
         for warning in dict.fromkeys(map(self._warnings.__getitem__, failed)):
             self._console.say(warning)
@@ -82,11 +82,12 @@ class FailureReport:
         started = self._started.pop(event["pid"], None)
         if not event["by_itself"] or shell_status(event) == 0 or event["then"] in WILL_RESTART:
             return
+        if "while_stopping" in event:
+            return
         self._forget(event)
         state = self._manager.get_process_state(event["name"])
         name = self._display(event["name"], event["instance"])
-        how = describe(event, state.cmd, state.settings) if state else describe(event)
-        text = f"{name} {how}"
+        text = f"{name} {describe(event, state)}"
         if started is not None:
             text += f" after {now - started:.1f} s"
         if event["then"] == GAVE_UP:

@@ -24,9 +24,8 @@ class Health:
     """Looks at each process of the templates in `probes` every `interval`; replaces the unhealthy.
 
     A look takes the probe's timeout at the most. One that fails `failures` of them in a row is
-    unhealthy: that is published as `unhealthy` (with
-    `failures` and a `reason`) and its process is restarted. Those in `await_ready` are looked at
-    from their `ready` event on, the others from their spawn.
+    unhealthy: that is published as `unhealthy` (with `failures` and a `reason`), and it is restarted.
+    Those in `await_ready` are looked at from their `ready` event on, the others from their spawn.
     """
 
     def __init__(
@@ -61,6 +60,14 @@ class Health:
 
     def restart(self) -> None:
         """Each process is looked at on its own."""
+
+    def look_anew(self) -> None:
+        """Take no account of the looks that are under way: nobody could answer them."""
+        for watched in self._watched.values():
+            if watched.attempt is not None:
+                watched.attempt.cancel()
+                watched.attempt = None
+                self._look_later(watched)
 
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
         if event["name"] not in self._await_ready:

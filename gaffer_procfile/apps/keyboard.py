@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 
+from ..loop import adapt
 from ..posix.exits import ChildWatch
 
 TYPE_CHECKING = False
@@ -79,6 +80,8 @@ class Keyboard:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         self._modes: list[Any] = termios.tcgetattr(self._fd)
         self._is_taken = False
+        self._borrower: int | None = None  # the group that has the terminal from us
+        self._is_closed = False
         self._look: Cancellable | None = None
         self.take()
 
@@ -95,15 +98,19 @@ class Keyboard:
             return None
 
     def take(self) -> None:
-        """Have the keys from now on, or from when we are in the foreground."""
+        """Have the keys from now on, or from when we are in the foreground; or who borrows them has."""
         self._stop_looking()
         if self._is_taken:
             return
         foreground = self._foreground()
-        if foreground != os.getpgrp():
-            if foreground is not None:
-                # To get what runs into the foreground a shell sends no signal, nor does anything else.
-                self._look = self._loop.call_later(LOOK_INTERVAL, self.take)
+        if foreground is None:
+            return
+        if foreground not in (os.getpgrp(), self._borrower):
+            # To get what runs into the foreground a shell sends no signal, nor does anything else.
+            self._look = self._loop.call_later(LOOK_INTERVAL, self.take)
+            return
+        if self._borrower is not None:
+            self._hand_over(self._borrower)
             return
         self._modes = termios.tcgetattr(self._fd)
         modes = list(self._modes)
@@ -128,6 +135,12 @@ class Keyboard:
             except termios.error:
                 pass  # it has hung up: there is nothing to put back
 
+    def halt(self) -> None:
+        """Leave the terminal as it was, and halt whoever has it from us."""
+        self.give_back()
+        if self._borrower is not None:
+            _signal_group(self._borrower, signal.SIGSTOP)
+
     def _stop_looking(self) -> None:
         if self._look is not None:
             self._look.cancel()
@@ -150,8 +163,22 @@ class Keyboard:
             os.close(fd)
 
     def close(self) -> None:
+        """Read no more keys. Whoever is lent the terminal is waited for: the loop goes on till then."""
         self.give_back()
-        os.close(self._fd)
+        self._is_closed = True
+        if self._borrower is None:
+            os.close(self._fd)
+        else:
+            self._await_end(self._borrower)
+
+    def _await_end(self, borrower: int) -> None:
+        """See to it that a borrower ends, now that what it is attached to does."""
+        if self._foreground() != borrower:
+            # The terminal is somebody else's by now, and would only halt it.
+            _signal_group(borrower, signal.SIGKILL)
+        else:
+            _signal_group(borrower, signal.SIGCONT)
+            self._look = self._loop.call_later(LOOK_INTERVAL, self._await_end, borrower)
 
     def _read(self) -> None:
         try:
@@ -164,30 +191,55 @@ class Keyboard:
             self.give_back()
             return
         for key in self._typed.feed(data, is_cut=len(data) == CHUNK):
-            self._on_key(key)
+            if self._is_taken:  # else the one before has lent the terminal: this is for who has it
+                self._on_key(key)
 
     def lend(self, command: Sequence[str], on_end: Callable[[], object]) -> None:
-        """Let a program have the terminal, in the foreground, and take it back when it ends."""
+        """Let a program have the terminal, in the foreground, and take it back when it ends.
+
+        `on_end()` is called then, unless this has been closed meanwhile. Raises OSError, and keeps the
+        terminal, where no process can be had.
+        """
         self.give_back()
         own_group: dict[str, Any] = (
             {"process_group": 0} if sys.version_info >= (3, 11) else {"preexec_fn": os.setpgrp}
         )
         # No shell looks after it: halted by Ctrl-Z it would keep the terminal, and nobody could wake it.
         unhalted = ["/bin/sh", "-c", 'trap "" TSTP; exec "$@"', "sh", *command]
-        popen = subprocess.Popen(
-            unhalted, stdin=self._fd, stdout=self._fd, stderr=self._fd, **own_group
-        )
-        self._set_foreground(popen.pid)
+        try:
+            popen = subprocess.Popen(
+                unhalted, stdin=self._fd, stdout=self._fd, stderr=self._fd, **own_group
+            )
+        except OSError:
+            self.take()
+            raise
+        self._borrower = popen.pid
+        self._hand_over(popen.pid)
+        loop = adapt(self._loop)  # in use until then, whoever else lets go of it
 
         def handle_end() -> bool:
+            # A shell that has halted or lost us has the terminal for itself, and keeps it.
+            has_terminal = self._foreground() == popen.pid
             if popen.poll() is None:
                 return False
-            self._set_foreground(os.getpgrp())
-            self.take()
-            on_end()
+            if has_terminal:
+                self._set_foreground(os.getpgrp())
+            self._borrower = None
+            self._stop_looking()
+            if self._is_closed:
+                os.close(self._fd)
+            else:
+                self.take()
+                on_end()
+            loop.call_soon(loop.close)
             return True
 
-        ChildWatch(self._loop, popen.pid, handle_end)
+        ChildWatch(loop, popen.pid, handle_end)
+
+    def _hand_over(self, borrower: int) -> None:
+        self._set_foreground(borrower)
+        # It was halted with us, or for want of the terminal.
+        _signal_group(borrower, signal.SIGCONT)
 
     def _set_foreground(self, group: int) -> None:
         # It is a reason to be halted for who isn't in the foreground himself.
@@ -198,3 +250,10 @@ class Keyboard:
             pass  # it has hung up, or the other has ended meanwhile
         finally:
             signal.signal(signal.SIGTTOU, before)
+
+
+def _signal_group(group: int, signum: int) -> None:
+    try:
+        os.killpg(group, signum)
+    except (ProcessLookupError, PermissionError):
+        pass  # it has ended, and isn't reaped yet

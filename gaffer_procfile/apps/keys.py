@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
+from ..errors import unreadable
 from ..loop import adapt
+from ..output.columns import padded, width_of
 from .keyboard import Keyboard
 from .outcome import listing
 
@@ -85,7 +85,7 @@ class Keys:
     """Hears keys from the terminal at `path`, and answers through `console`.
 
     `short` turns a template's name into what a person sees. `attach(name)` is the command that
-    attaches to the process of this name, `web.2`.
+    attaches to the process of this name, `web.2`; `on_detached()` is called when that has ended.
     """
 
     def __init__(
@@ -94,20 +94,22 @@ class Keys:
         console: Console,
         short: Callable[[str], str],
         attach: Callable[[str], Sequence[str]],
+        on_detached: Callable[[], object] = lambda: None,
     ) -> None:
         self._path = path
         self._console = console
         self._short = short
         self._attach = attach
+        self._on_detached = on_detached
         self._keyboard: Keyboard | None = None
         self._question: _Question | None = None
         self._shown: str | None = None
-        self._started: dict[int, float] = {}
+        self._is_attached = False
 
     def start(self, loop: Any, manager: Manager) -> None:
         self._loop: Loop = adapt(loop)
         self._manager = manager
-        manager.subscribe("spawn", self._handle_spawn)
+        manager.subscribe("delete", self._handle_delete)
         self._keyboard = Keyboard(self._loop, self._path, self._handle_key)
         self._console.say(HINT)
 
@@ -123,15 +125,12 @@ class Keys:
     def halt(self) -> None:
         """Gaffer is about to be halted: the shell gets its terminal as it was."""
         if self._keyboard is not None:
-            self._keyboard.give_back()
+            self._keyboard.halt()
 
     def go_on(self) -> None:
         """Gaffer goes on, in the foreground or not."""
         if self._keyboard is not None:
             self._keyboard.take()
-
-    def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
-        self._started[event["pid"]] = time.monotonic()
 
     # ---- keys
 
@@ -195,12 +194,16 @@ class Keys:
     # ---- what they do
 
     def _restart(self, name: str | None) -> None:
-        for each in list(self._manager.processes) if name is None else [name]:
-            if self._manager.get_process_state(each) is not None:
-                self._manager.restart_process(each)
+        if name is None:
+            states = list(self._manager.processes.items())
+            names = [each for each, state in states if not state.awaits_start]
+        else:
+            names = [name] if self._manager.get_process_state(name) is not None else []
+        for each in names:
+            self._manager.restart_process(each)
 
     def _filter(self, name: str | None) -> None:
-        if name is not None and name == self._shown:
+        if name == self._shown or name not in self._manager.processes:
             name = None  # the same again: as it was
         self._shown = name
         self._console.show_only(None if name is None else [name])
@@ -209,31 +212,51 @@ class Keys:
         else:
             self._console.say(f"showing only {self._short(name)}; f {ALL} shows all again")
 
+    def _handle_delete(self, _evtype: str, event: dict[str, Any]) -> None:
+        if self._shown is not None and event["name"] == self._shown:
+            self._shown = None
+            if not self._is_attached:
+                self._console.show_only(None)
+            self._console.say(f"{self._short(event['name'])} was removed, showing all")
+
     def _attach_to(self, name: str | None) -> None:
         if name is None or self._keyboard is None:
             return
+        self._is_attached = True
         self._console.show_only([])
         self._console.hold()
-        self._keyboard.lend(self._attach(name), self._handle_detached)
+        try:
+            self._keyboard.lend(self._attach(name), self._handle_detached)
+        except OSError as error:
+            self._show_again()
+            template, _dot, number = name.rpartition(".")
+            shown = f"{self._short(template)}.{number}"
+            self._console.say(f"can't attach to {shown}: {unreadable(error)}")
 
     def _handle_detached(self) -> None:
+        self._on_detached()
+        self._show_again()
+        if not self._manager.stopping:  # else there is hardly the time to ask for it
+            self._console.say("what the others wrote meanwhile: `gaffer logs`")
+
+    def _show_again(self) -> None:
+        self._is_attached = False
         self._console.show_only(None if self._shown is None else [self._shown])
         self._console.release()
-        self._console.say("what the others wrote meanwhile: `gaffer logs`")
 
     def _show_status(self) -> None:
-        now = time.monotonic()
-        width = max((len(self._short(name)) for name in self._manager.processes), default=0) + 3
+        names = map(self._short, self._manager.processes)
+        width = max(map(width_of, names), default=0) + 3
         for name, state in list(self._manager.processes.items()):
             for number, slot in sorted(state.slots.items()):
-                text = f"{self._short(name)}.{number}".ljust(width) + f" {slot.state}"
+                text = f"{padded(f'{self._short(name)}.{number}', width)} {slot.state}"
                 if slot.process is not None and slot.process.active:
-                    up = now - self._started.get(slot.process.id, now)
+                    up = self._loop.time() - slot.started_at
                     text += f", pid {slot.process.pid}, up {_duration(up)}"
                 self._console.say(text)
             if not state.slots:
                 how = "waits" if state.numprocesses else "is scaled to 0"
-                self._console.say(f"{self._short(name).ljust(width)} {how}")
+                self._console.say(f"{padded(self._short(name), width)} {how}")
         groups = self._manager.get_groups()
         if len(groups) > 1:
             self._console.say(f"groups: {listing(groups)}")

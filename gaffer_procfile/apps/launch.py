@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..dependency import COMPLETED, READY, STARTED
 from ..lean import deque
 from ..loop import adapt
-from .exit_policy import WILL_RESTART
+from ..slots import WILL_RESTART
 from .outcome import describe, listing
 
 TYPE_CHECKING = False
@@ -45,7 +45,10 @@ class Launch:
         self._on_blocked = on_blocked
         self._may_change = may_change
         self._reached: dict[tuple[str, str], set[int]] = {}
-        self._blocked: set[str] = set()
+        self.blocked: dict[str, str] = {}
+        """The templates that wait in vain at present, and what has become of whom they wait for."""
+        # Of a template's processes: what they won't come to, and what has become of them.
+        self._missed: dict[tuple[str, int], tuple[Sequence[str], str]] = {}
         self._queue: deque[str] = deque()
         self._timer: Cancellable | None = None
 
@@ -57,6 +60,9 @@ class Launch:
             manager.subscribe("ready", self._handle_ready)
             manager.subscribe("not_ready", self._handle_not_ready)
             manager.subscribe("exit", self._handle_exit)
+            manager.subscribe("update", self._handle_update)
+            manager.subscribe("start", self._handle_order)
+            manager.subscribe("stop", self._handle_order)
         self._be_patient()
         self._put(
             [
@@ -80,7 +86,8 @@ class Launch:
             del self._reached[key]
         candidates = [*(name for name in self._waiting if name in dependencies), *added]
         self._waiting.clear()
-        self._blocked.clear()
+        self.blocked.clear()
+        self._missed.clear()
         for name in candidates:
             needed = [each for each in dependencies[name] if not self._is_met(each)]
             if needed:
@@ -109,7 +116,8 @@ class Launch:
             self._queue.clear()
             return
         name = self._queue.popleft()
-        if self._manager.get_process_state(name) is not None:
+        state = self._manager.get_process_state(name)
+        if state is not None and state.awaits_start:  # else somebody was faster
             self._manager.start_process(name)
         if self._queue:
             self._loop.call_soon(self._start_next)
@@ -117,74 +125,83 @@ class Launch:
     # ---- what the dependencies do
 
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
+        if self._missed.pop((event["name"], event["instance"]), None) is not None:
+            self._find_blocked()  # it may come so far this time
         self._handle_reached(event, STARTED)
 
     def _handle_ready(self, _evtype: str, event: dict[str, Any]) -> None:
         self._handle_reached(event, READY)
 
     def _handle_not_ready(self, _evtype: str, event: dict[str, Any]) -> None:
-        self._handle_missed(event["name"], (READY,), "is not ready")
+        self._handle_missed(event, (READY,), "is not ready")
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         if not event["by_itself"] or event["then"] in WILL_RESTART:
             return
         if event["exit_status"] == 0 and event["term_signal"] == 0:
             self._handle_reached(event, COMPLETED)
-            self._handle_missed(event["name"], (READY,), "ended without getting ready")
+            self._handle_missed(event, (READY,), "ended without getting ready")
         else:
-            self._handle_missed(event["name"], (STARTED, READY, COMPLETED), describe(event))
+            self._handle_missed(event, (STARTED, READY, COMPLETED), describe(event))
 
-    def _is_met(self, dependency: Dependency) -> bool:
-        return self._have_reached(dependency.name, dependency.condition)
+    def _handle_order(self, _evtype: str, event: dict[str, Any]) -> None:
+        if self._waiting.pop(event["name"], None) is not None:
+            self._find_blocked()  # it was started by hand, or is not to start
 
-    def _have_reached(self, name: str, condition: str) -> bool:
-        state = self._manager.get_process_state(name)
-        reached = self._reached.get((name, condition), ())
-        return state is not None and len(reached) >= state.numprocesses
+    def _handle_update(self, _evtype: str, event: dict[str, Any]) -> None:
+        self._let_go(event["name"])  # there may be fewer to wait for
 
     def _handle_reached(self, event: dict[str, Any], condition: str) -> None:
         name = event["name"]
         self._reached.setdefault((name, condition), set()).add(event["instance"])
-        if not self._have_reached(name, condition):
-            return
+        self._let_go(name)
+
+    def _is_met(self, dependency: Dependency) -> bool:
+        state = self._manager.get_process_state(dependency.name)
+        if state is None:
+            return False
+        reached = self._reached.get((dependency.name, dependency.condition), set())
+        return reached.issuperset(range(1, state.numprocesses + 1))
+
+    def _let_go(self, name: str) -> None:
+        """Start those that waited for nothing but what `name` has come to by now."""
         free = []
         for waiting, needed in list(self._waiting.items()):
-            needed[:] = [
-                dependency
-                for dependency in needed
-                if (dependency.name, dependency.condition) != (name, condition)
-            ]
+            needed[:] = [each for each in needed if each.name != name or not self._is_met(each)]
             if not needed:
                 del self._waiting[waiting]
                 free.append(waiting)
+        if free:
+            self._find_blocked()
         self._put(free)
 
-    def _handle_missed(self, name: str, conditions: Sequence[str], how: str) -> None:
+    def _handle_missed(self, event: dict[str, Any], conditions: Sequence[str], how: str) -> None:
         """Tell who waits in vain, and for those who wait for them."""
-        waiting = [
-            other
-            for other, needed in self._waiting.items()
-            if any(
-                dependency.name == name and dependency.condition in conditions
-                for dependency in needed
-            )
-        ]
-        if self._manager.stopping or not waiting:
+        if self._manager.stopping:
             return
-        blocked = list(dict.fromkeys(waiting))
-        for one in blocked:  # grows meanwhile
-            blocked += [
-                other
-                for other, needed in self._waiting.items()
-                if other not in blocked and any(dependency.name == one for dependency in needed)
-            ]
-        new = [one for one in blocked if one not in self._blocked]
+        name = event["name"]
+        before = set(self.blocked)
+        self._missed[name, event["instance"]] = conditions, f"{self._short(name)} {how}"
+        self._find_blocked()
+        new = [one for one in self.blocked if one not in before]
         if new:
-            self._blocked.update(new)
             names = listing([self._short(one) for one in new])
             verb = "waits" if len(new) == 1 else "wait"
-            self._say(f"{names} {verb} in vain: {self._short(name)} {how}")
+            self._say(f"{names} {verb} in vain: {self.blocked[new[0]]}")
             self._on_blocked(new, name)
+
+    def _find_blocked(self) -> None:
+        self.blocked.clear()
+        for (name, _instance), (conditions, how) in self._missed.items():
+            for waiting, needed in self._waiting.items():
+                if any(each.name == name and each.condition in conditions for each in needed):
+                    self.blocked.setdefault(waiting, how)
+        blocked = list(self.blocked)
+        for one in blocked:  # grows meanwhile
+            for waiting, needed in self._waiting.items():
+                if waiting not in self.blocked and any(each.name == one for each in needed):
+                    self.blocked[waiting] = self.blocked[one]
+                    blocked.append(waiting)
 
     def _be_patient(self) -> None:
         if self._timer is not None:
@@ -196,7 +213,7 @@ class Launch:
     def _handle_patience(self) -> None:
         waited_for: dict[str, list[str]] = {}
         for waiting, needed in self._waiting.items():
-            if waiting not in self._blocked:
+            if waiting not in self.blocked:
                 for dependency in needed:
                     if dependency.name not in self._waiting:
                         waited_for.setdefault(dependency.name, []).append(self._short(waiting))

@@ -352,12 +352,15 @@ class LogRing:
 
     def scrollback(self, id: int, size: int) -> bytes:
         """The last `size` bytes that one process wrote, with the line that it has begun."""
-        sources = [source for (owner, _label), source in self._sources.items() if owner == id]
-        parts = [source.rest for source in sources if source.rest]
+        parts = [source.rest for (owner, _label), source in self._sources.items() if owner == id]
+        missing = size - sum(map(len, parts))
         for shelf in self._shelves.values():
             for block in reversed(shelf.blocks):
-                if block.source.id == id and sum(map(len, parts)) < size:
+                if missing <= 0:
+                    break
+                if block.source.id == id:
                     parts.append(block.text)
+                    missing -= len(block.text)
         return b"".join(reversed(parts))[-size:] if size > 0 else b""
 
 

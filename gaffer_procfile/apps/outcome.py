@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from ..state import ProcessState
+
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
 
@@ -41,37 +43,38 @@ def signal_name(signum: int) -> str:
         return f"signal {signum}"
 
 
-def describe(
-    event: Mapping[str, Any], command: str = "", settings: Mapping[str, Any] | None = None
-) -> str:
+def describe(event: Mapping[str, Any], state: ProcessState | None = None) -> str:
     """An `exit` event in words: `exited with status 3`, `killed by SIGSEGV`.
 
-    `command` is the template's, and `settings` are its settings.
+    With its template, where that is there still, also why its program couldn't be executed.
     """
     if event.get("reason"):
         return str(event["reason"])
     if event["term_signal"]:
         return f"killed by {signal_name(event['term_signal'])}"
     status = event["exit_status"]
-    import re
+    if status in (NOT_FOUND, NOT_EXECUTABLE) and state is not None:
+        why = _why_not_executed(status, state.cmd, state.settings)
+        return f"exited with status {status}" + (f" ({why})" if why is not None else "")
     import signal
 
-    program = re.fullmatch(_ONLY_PROGRAM, command)
-    if status in (NOT_FOUND, NOT_EXECUTABLE) and program:
-        why = _why_not_executed(status, program[1], settings or {})
-        return f"exited with status {status}" + (f" ({why})" if why is not None else "")
     if status > 128 and status - 128 in set(signal.Signals):
         # A shell around the process tells of a signal in this way.
         return f"exited with status {status} ({signal_name(status - 128)})"
     return f"exited with status {status}"
 
 
-def _why_not_executed(status: int, program: str, settings: Mapping[str, Any]) -> str | None:
-    """What was wrong with `program`, as far as that can be told now; None if it was something else."""
+def _why_not_executed(status: int, command: str, settings: Mapping[str, Any]) -> str | None:
+    """What was wrong with the only program of `command`, as far as that can be told now, or None."""
     import os
+    import re
 
     from .. import script
 
+    found = re.fullmatch(_ONLY_PROGRAM, command)
+    if found is None:
+        return None
+    program = found[1]
     directory = settings.get("cwd") or os.curdir
     path = (settings.get("env") or {}).get("PATH") or os.environ.get("PATH")
     file: str | None = os.path.join(directory, program)

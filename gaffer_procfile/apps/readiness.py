@@ -75,6 +75,10 @@ class Readiness:
     def restart(self) -> None:
         """Each process is looked at on its own."""
 
+    def postpone(self, seconds: float) -> None:
+        """Give each that isn't ready so many seconds more: nobody could get ready in the last ones."""
+        self._room.postpone(seconds)
+
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
         probe = self._probes.get(event["name"])
         if probe is None:

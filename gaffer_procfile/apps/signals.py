@@ -27,7 +27,8 @@ class Signals:
     first signal: whoever sent that may not have known.
 
     `received` is the first of them, None until then: whoever runs the manager ends by it in the end.
-    A SIGHUP that was ignored (nohup) stays ignored. `halt()` is called before gaffer halts, and
+    A SIGHUP that was ignored (nohup) stays ignored. `halt()` is called before gaffer halts,
+    `make_up(seconds)` after so many in which it was halted, before any timer that is due by now, and
     `go_on()` when it goes on.
     """
 
@@ -36,11 +37,13 @@ class Signals:
         say: Callable[[str], object],
         halt: Callable[[], object] = lambda: None,
         go_on: Callable[[], object] = lambda: None,
+        make_up: Callable[[float], object] = lambda _seconds: None,
     ) -> None:
         self.received: int | None = None
         self._say = say
         self._halt = halt
         self._go_on = go_on
+        self._make_up = make_up
         self._last = 0.0
         self._handled: list[int] = []
 
@@ -89,7 +92,9 @@ class Signals:
     def _handle_halt(self, _signum: int) -> None:
         self._signal_all(signal.SIGSTOP)
         self._halt()
+        halted_at = self._loop.time()
         os.kill(os.getpid(), signal.SIGSTOP)
+        self._make_up(self._loop.time() - halted_at)
 
     def _handle_continue(self, _signum: int) -> None:
         self._go_on()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..ci.results import (
     COMPLETED,
     DIED,
+    DOWN,
     ENDED,
     NOT_READY,
     NOT_STARTED,
@@ -19,7 +20,7 @@ from ..ci.results import (
 )
 from ..loop import adapt
 from ..restart import NEVER
-from .exit_policy import WILL_RESTART
+from ..slots import WILL_RESTART
 from .outcome import describe, listing, shell_status, stop_signals
 
 TYPE_CHECKING = False
@@ -106,6 +107,7 @@ class Trial:
             ("spawn", self._handle_spawn),
             ("ready", self._handle_ready),
             ("not_ready", self._handle_not_ready),
+            ("stop_pid", self._handle_stop),
             ("kill", self._handle_kill),
             ("exit", self._handle_exit),
         ):
@@ -124,6 +126,10 @@ class Trial:
     def restart(self) -> None:
         """What has happened has happened."""
 
+    @property
+    def is_final(self) -> bool:
+        return self._results.is_decided
+
     def measure(self) -> float:
         """How long the run has taken by now, in seconds."""
         return self._loop.time() - self._began
@@ -136,6 +142,7 @@ class Trial:
     def _handle_spawn(self, _evtype: str, event: dict[str, Any]) -> None:
         service = self._service(event)
         if service is not None:
+            service.restarts += service.state == DOWN
             service.state = STARTING
             service.ready_after = None
             service.started_at = self._loop.time()
@@ -157,8 +164,28 @@ class Trial:
             )
             self._handle_fault(service)
 
+    def _handle_stop(self, _evtype: str, event: dict[str, Any]) -> None:
+        service = self._service(event)
+        if service is not None and not self._manager.stopping:
+            service.state = DOWN
+
     def _handle_kill(self, _evtype: str, event: dict[str, Any]) -> None:
+        """Also of what it has left behind, after its exit."""
+        service = self._service(event)
+        state = self._manager.get_process_state(event["name"])
+        if service is None or state is None or not self._manager.stopping:
+            return
+        if event["pid"] in self._killed:
+            return  # once more, for somebody in a hurry
         self._killed.add(event["pid"])
+        if "hastened" not in event:
+            limit = state.graceful_timeout
+            fault = f"had to be killed, {limit:g} s after it was told to stop"
+            self._handle_unclean(service, event, fault)
+            return
+        service.ending = "killed"
+        if self._command is None:
+            self._results.is_decided = False  # how it would have stopped was still to be seen
 
     def _handle_exit(self, _evtype: str, event: dict[str, Any]) -> None:
         self._results.took = self.measure()
@@ -168,22 +195,21 @@ class Trial:
                 self._handle_command_end(event)
             return
         state = self._manager.get_process_state(event["name"])
-        how = describe(event, state.cmd, state.settings) if state is not None else describe(event)
+        how = describe(event, state)
         if service.state != NOT_STARTED:
             service.ran_for = self._loop.time() - service.started_at
         if not event["by_itself"]:
             self._handle_stopped(service, event, how)
             return
-        if event["then"] in WILL_RESTART:
-            service.state = STARTING
-            service.restarts += 1
-            return
         service.ending = how
+        if event["then"] in WILL_RESTART:
+            service.state = DOWN
+            return
         if event["name"] in self._terms.allowed:
             service.state = ENDED
         elif event["name"] in self._terms.once and shell_status(event) == 0:
             service.state = COMPLETED
-        else:
+        elif "while_stopping" not in event:
             after = "" if service.ran_for is None else f" after {service.ran_for:.1f} s"
             service.blame(DIED, f"{how}{after}{self._when()}")
             self._handle_fault(service, event["pid"])
@@ -200,18 +226,19 @@ class Trial:
     def _handle_stopped(self, service: ServiceResult, event: dict[str, Any], how: str) -> None:
         """One was told to stop: by us at the end, or to be started again."""
         state = self._manager.get_process_state(event["name"])
+        if event["pid"] in self._killed:
+            return  # which has been told of
         service.ending = "stopped"
         if not self._manager.stopping or state is None:
             return
         asked = stop_signals(state.settings)
-        fault = ""
-        if event["pid"] in self._killed:
-            fault = f"had to be killed, {state.graceful_timeout:g} s after it was told to stop"
-        elif shell_status(event) not in (0, *(128 + signum for signum in asked)):
-            fault = f"{how} when it was told to stop"
-        if fault:
-            service.ending = fault
-        if fault and self._command is None and event["name"] not in self._terms.allowed:
+        if shell_status(event) not in (0, *(128 + signum for signum in asked)):
+            self._handle_unclean(service, event, f"{how} when it was told to stop")
+
+    def _handle_unclean(self, service: ServiceResult, event: dict[str, Any], fault: str) -> None:
+        """One hasn't stopped as it should, which counts in a smoke run."""
+        service.ending = fault
+        if self._command is None and event["name"] not in self._terms.allowed:
             service.blame(UNCLEAN, fault)
 
     def _handle_fault(self, service: ServiceResult, id: int | None = None) -> None:
@@ -240,20 +267,21 @@ class Trial:
         if self._manager.stopping:
             return  # somebody has interrupted it, and some take their time to stop
         limit = self._terms.ready_timeout
-        late = [service for service in self._services.values() if not service.is_done]
+        late = self._late()
         for service in late:
             what = "was not started" if service.state == NOT_STARTED else "was not ready"
             service.blame(NOT_READY, f"{what} after {limit:g} s (--ready-timeout)")
-        names = listing([service.name for service in late])
-        verb = "is" if len(late) == 1 else "are"
-        self._end(f"stopping because {names} {verb} not ready after {limit:g} s")
+        self._end(f"stopping because {_are(late)} not ready after {limit:g} s")
+
+    def _late(self) -> list[ServiceResult]:
+        return [service for service in self._services.values() if not service.is_done]
 
     # ---- the command, or the wait
 
     def _look_whether_all_are_up(self) -> None:
         if self._are_up or self._is_ending or self._manager.stopping:
             return
-        if not all(service.is_done for service in self._services.values()):
+        if self._late():
             return
         self._are_up = True
         self._cancel_timer()
@@ -298,13 +326,22 @@ class Trial:
         assert command is not None
         command.ran_for = self._loop.time() - self._command_started_at
         if event["by_itself"] and not command.has_timed_out:
-            state = self._manager.get_process_state(COMMAND)
             command.status = shell_status(event)
-            command.ending = describe(event, state.cmd if state is not None else "")
+            command.ending = describe(event, self._manager.get_process_state(COMMAND))
             self._end()
 
     def _handle_held(self) -> None:
-        self._end()
+        if self._manager.stopping:
+            return
+        late = [
+            service
+            for (name, _instance), service in self._services.items()
+            if not service.is_done and name not in self._terms.allowed
+        ]
+        for service in late:
+            how = f" ({service.ending})" if service.ending else ""  # it is being stopped still
+            service.blame(NOT_READY, f"was not ready again at the end{how}")
+        self._end(f"stopping because {_are(late)} not ready again" if late else None)
 
     def _end(self, reason: str | None = None) -> None:
         self._cancel_timer()
@@ -322,3 +359,8 @@ class Trial:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _are(services: Sequence[ServiceResult]) -> str:
+    """`web.1 is`, `web.1 and api.1 are`."""
+    return f"{listing([service.name for service in services])} {'are' if services[1:] else 'is'}"

@@ -34,7 +34,7 @@ class WaitingRoom:
     def __init__(self, loop: Loop, manager: Manager) -> None:
         self._loop = loop
         self._manager = manager
-        self._waiting: dict[int, tuple[Subject, Look, Cancellable]] = {}
+        self._waiting: dict[int, _Waiting] = {}
 
     def admit(
         self,
@@ -49,22 +49,51 @@ class WaitingRoom:
         except KeyError:
             return  # nothing is left of it, and its exit is on the way
         look = make_look(subject)
-        left = max(0.0, subject.started_at + patience - self._loop.time())
-        timer = self._loop.call_later(left, on_timeout, subject.id)
-        self._waiting[subject.id] = subject, look, timer
+        waiting = _Waiting(subject, look, subject.started_at + patience, on_timeout)
+        self._waiting[subject.id] = waiting
+        self._wait(waiting)
         look.start()
+
+    def _wait(self, waiting: _Waiting) -> None:
+        left = max(0.0, waiting.until - self._loop.time())
+        waiting.timer = self._loop.call_later(left, waiting.on_timeout, waiting.subject.id)
+
+    def postpone(self, seconds: float) -> None:
+        """Give each so many seconds more."""
+        for waiting in self._waiting.values():
+            waiting.cancel()
+            waiting.until += seconds
+            self._wait(waiting)
 
     def dismiss(self, id: int) -> tuple[Subject, str] | None:
         """Look at this process no more: which one it was, and its fault. None if nobody does."""
-        found = self._waiting.pop(id, None)
-        if found is None:
+        waiting = self._waiting.pop(id, None)
+        if waiting is None:
             return None
-        subject, look, timer = found
-        fault = look.fault
-        timer.cancel()
-        look.close()
-        return subject, fault
+        fault = waiting.look.fault
+        waiting.cancel()
+        waiting.look.close()
+        return waiting.subject, fault
 
     def close(self) -> None:
         for id in list(self._waiting):
             self.dismiss(id)
+
+
+class _Waiting:
+    """One that isn't ready yet; it has the time `until` then, by the loop's clock."""
+
+    __slots__ = ("look", "on_timeout", "subject", "timer", "until")
+
+    def __init__(
+        self, subject: Subject, look: Look, until: float, on_timeout: Callable[[int], object]
+    ) -> None:
+        self.subject = subject
+        self.look = look
+        self.until = until
+        self.on_timeout = on_timeout
+        self.timer: Cancellable | None = None
+
+    def cancel(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 CALLBACK_DEBOUNCE = 0.1  # seconds
 LONGEST_STORM = 5.0  # seconds; what never ceases to change is acted upon all the same
 LAST_WORD = 0.3  # seconds in which a thread tells what it has heard: three rounds of its own
-PROGRESS = ("spawn", "exit", "stop", "delete")  # what may be the end of a restart under way
+# What may be the end of a restart under way; `start`, where there was nothing to be replaced.
+PROGRESS = ("start", "spawn", "exit", "stop", "delete")
 
 
 class WatchFiles:
@@ -34,7 +35,8 @@ class WatchFiles:
 
     `watches` and `followers` are by full template name, paths start from the template's directory.
     A storm of changes is one restart, and what changes while one is under way gives one more. What
-    was stopped is left alone.
+    was stopped is left alone. `own` are files that gaffer itself writes, or globs of them: who holds
+    the list may change it before an `update`.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class WatchFiles:
         say: Callable[[str], object],
         display: Callable[[str, int], str],
         followers: Mapping[str, Sequence[str]] | None = None,
+        own: Sequence[str] = (),
     ) -> None:
         self._watches = watches
+        self._own = own
         self._followers = followers or {}
         self._say = say
         self._display = display
@@ -178,14 +182,16 @@ class WatchFiles:
     def _wants(self) -> dict[object, object]:
         """What is to be watched, to be compared with what is."""
         wants: dict[object, object] = {
-            name: (self._directory(name), watch) for name, watch in self._watches.items()
+            name: (self._directory(name), watch, tuple(self._own))
+            for name, watch in self._watches.items()
         }
         wants.update((number, tuple(paths)) for number, (paths, _) in enumerate(self._callbacks))
         return wants
 
     def _maker(self, name: str, watch: Watch) -> Callable[[], Selection]:
         directory = self._directory(name)
-        return partial(_select, directory, watch.paths, watch.ignore, watch.gitignore)
+        own = tuple(self._own)
+        return partial(_select, directory, watch.paths, watch.ignore, watch.gitignore, own=own)
 
     def _directory(self, name: str) -> str:
         state = self._manager.get_process_state(name)
@@ -295,11 +301,10 @@ class WatchFiles:
         self._say(f"{what}, restarting{then}")
         self._restarts[name] = queue
         self._restart(name)
-        self._go_on()
 
     def _restart(self, name: str) -> None:
         if self._may_act_on(name):
-            self._manager.restart_process(name)
+            self._manager.restart_process(name, revive=False)
 
     def _names(self, name: str) -> str:
         """How a person calls the processes of a template."""
@@ -332,10 +337,11 @@ def _select(
     gitignore: bool,
     *,
     only_files: bool = False,
+    own: Sequence[str] = (),
 ) -> Selection:
     from ..watching.selection import Selection  # in the thread: pathspec takes its time
 
-    return Selection(directory, paths, ignore, gitignore=gitignore, only_files=only_files)
+    return Selection(directory, paths, ignore, gitignore=gitignore, only_files=only_files, own=own)
 
 
 def _list(paths: list[str], directory: str) -> str:

@@ -30,7 +30,7 @@ class WindowSize:
         self._loop: Loop = adapt(loop)
         self._manager = manager
         manager.subscribe("spawn", self._handle_spawn)
-        self._loop.add_signal_handler(signal.SIGWINCH, self._handle_change)
+        self._loop.add_signal_handler(signal.SIGWINCH, self.pass_on)
 
     def stop(self) -> None:
         self._loop.remove_signal_handler(signal.SIGWINCH)
@@ -54,7 +54,8 @@ class WindowSize:
         if size is not None and size != self._first:  # the template has the first one
             self._manager.get_process(event["pid"]).set_window_size(*size)
 
-    def _handle_change(self) -> None:
+    def pass_on(self) -> None:
+        """Give all processes the size of now. Of a change only who is in the foreground is told."""
         size = self.size()
         if size is not None:
             for process in self._manager.running_processes().values():

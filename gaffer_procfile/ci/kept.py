@@ -11,7 +11,10 @@ LAST = 192 * 1024
 
 
 class Kept:
-    """Keeps the first and the last of some lines, in memory, and counts what was between."""
+    """Keeps the first and the last of some lines, in memory, and counts what was between.
+
+    It cuts between lines, unless that took more than a third of what may be kept: then in a line.
+    """
 
     def __init__(self, first: int = FIRST, last: int = LAST) -> None:
         self._most_first = first
@@ -24,29 +27,46 @@ class Kept:
 
     def write(self, data: bytes) -> None:
         """Keep `data`, which ends with a line as a rule."""
-        is_beginning = not self._last and not self._dropped
-        if is_beginning and self._first_size + len(data) <= self._most_first:
-            self._first.append(data)
-            self._first_size += len(data)
-            return
+        if not self._last:
+            data = self._fill_first(data)
+            if not data:
+                return
         self._last.append(data)
         self._last_size += len(data)
         while self._last_size > self._most_last:
             too_much = self._last_size - self._most_last
             head = self._last.popleft()
-            # What is left begins with a line.
-            cut = head.find(b"\n", too_much - 1) + 1 if too_much <= len(head) else 0
-            cut = cut or len(head)
+            cut = min(too_much, len(head))
+            if too_much <= len(head):
+                spare = self._most_last // 3
+                cut = head.find(b"\n", too_much - 1, too_much + spare) + 1 or too_much
             if cut < len(head):
                 self._last.appendleft(head[cut:])
             self._last_size -= cut
             self._dropped += cut
 
+    def _fill_first(self, data: bytes) -> bytes:
+        """Keep what of `data` belongs to the beginning; the rest."""
+        room = self._most_first - self._first_size
+        if len(data) <= room:
+            cut = len(data)
+        else:
+            cut = data.rfind(b"\n", 0, room) + 1
+            if self._first_size + cut < self._most_first - self._most_first // 3:
+                cut = room
+        self._first.append(data[:cut])
+        self._first_size += cut
+        return data[cut:]
+
     @property
     def text(self) -> bytes:
         """All that is kept, with a line that says how much isn't."""
-        gap = [f"[… {self._dropped} bytes left out …]\n".encode()] if self._dropped else []
-        return b"".join([*self._first, *gap, *self._last])
+        first = b"".join(self._first)
+        if self._dropped:
+            if first and not first.endswith(b"\n"):
+                first += b"\n"
+            first += f"[… {self._dropped} bytes left out …]\n".encode()
+        return b"".join([first, *self._last])
 
     def last_lines(self, count: int) -> list[bytes]:
         """The last `count` lines, without escape sequences."""

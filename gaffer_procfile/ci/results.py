@@ -15,6 +15,7 @@ TIMED_OUT = 124
 # What a service is at the moment, and in the end.
 NOT_STARTED = "not started"
 STARTING = "starting"
+DOWN = "down"  # it has ended, or is being stopped, and is to be started again
 READY = "ready"
 COMPLETED = "completed"  # it runs once, and has ended with 0
 ENDED = "ended"  # which it may
@@ -41,6 +42,11 @@ class ServiceResult:
         """Whether nobody needs to wait for it any more."""
         return self.state in (READY, COMPLETED, ENDED)
 
+    @property
+    def unready(self) -> str:
+        """In words, that it is still starting."""
+        return "not ready again" if self.restarts else "never ready"
+
     def blame(self, status: int, fault: str) -> None:
         """Say what is wrong with it; what was said first stays."""
         if self.fault_status is None:
@@ -53,7 +59,7 @@ class ServiceResult:
         if self.ready_after is not None:
             parts.append(f"ready after {self.ready_after:.1f} s")
         elif self.state == STARTING:
-            parts.append("never ready")
+            parts.append(self.unready)
         if self.restarts:
             parts.append("restarted once" if self.restarts == 1 else f"{self.restarts} restarts")
         parts.append(self.ending or self.state)

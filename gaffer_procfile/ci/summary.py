@@ -33,7 +33,7 @@ def summarise(
     for service in results.services:
         result = service.state if service.ending in ("", "stopped") else service.ending
         if service.state == STARTING:
-            result = "never ready"
+            result = service.unready
         if service.fault_status is not None:
             result = f"{WORDS[service.fault_status]}: {service.fault}"
             details += _details(service.name, last_lines(service.name), redact)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..output.lines import prefixed
 from ..output.screen import Screen
-from ..output.source import report, system_source
+from ..output.source import FAILURE, report, system_source
 from .kept import Kept
 from .results import WORDS
 from .workflow import Disarmed, workflow_command
@@ -31,7 +31,6 @@ LINES = 20  # of a process that failed
 MOST_ERRORS = 10  # annotations that GitHub shows of one step
 
 _OURS = b"gaffer: "
-_FAILURE = "failure"  # what the failure report says: here it has a block of its own, at the end
 
 
 class CiView:
@@ -103,8 +102,8 @@ class CiView:
     def say(
         self, text: str, event: str, details: dict[str, Any], last_lines: Sequence[bytes] = ()
     ) -> None:
-        if event == _FAILURE:
-            return
+        if event == FAILURE:
+            return  # it has a block of its own, at the end
         if self._logs == STREAM:
             self._stream.say(text, event, details, last_lines)
         else:

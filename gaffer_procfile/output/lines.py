@@ -32,9 +32,9 @@ _UNFINISHED_ESCAPE = (
     rb"|[ -/]*)\Z"
 )
 _FIRST_COLUMN = rb"\x1b\[[01]?G"
-# Several empty lines, before the cursor goes home or the screen is cleared.
-_PUSH = rb"(?<=\n)(?:\r?\n){3,}(?=\x1b(?:c|\[[23]J|\[[01]?(?:;[01]?)?[Hf]))"
-# The end of what may become that; fewer are a program's paragraphs, which nobody should wait for.
+_CLEARING = rb"\x1b(?:c|\[[23]J|\[[01]?(?:;[01]?)?[Hf])"  # the cursor home, or the screen empty
+_PUSHED = 3  # empty lines before that; fewer are a program's paragraphs
+# The end of what may become that; of fewer lines nobody should wait for more.
 _PUSH_ENDS = (b"\n" * 4, b"\r\n" * 4, b"\r\n" * 4 + b"\r")
 
 
@@ -145,17 +145,21 @@ class Lines:
     def _without_pushes(self, chunk: bytes) -> bytes:
         import re
 
-        if self._begins_a_line:
-            return re.sub(_PUSH, b"", b"\n" + chunk)[1:]
-        return re.sub(_PUSH, b"", chunk)
+        parts = []
+        begun = 0
+        for clearing in re.finditer(_CLEARING, chunk):
+            part = chunk[begun : clearing.start()]
+            if part.endswith(b"\n"):
+                at = _empty_lines_at(part, self._begins_a_line and begun == 0)
+                if part.count(b"\n", at) >= _PUSHED:
+                    part = part[:at]
+            parts.append(part)
+            begun = clearing.start()
+        return b"".join([*parts, chunk[begun:]])
 
     def _hold_empty_lines(self, chunk: bytes) -> bytes:
         """Keep back the empty lines at the end, and half of one: a clearing may follow."""
-        cut = len(chunk) - chunk.endswith(b"\r")
-        while chunk[max(0, cut - 1) : cut] == b"\n":
-            cut -= 2 if chunk[max(0, cut - 2) : cut] == b"\r\n" else 1
-        if cut or not self._begins_a_line:
-            cut = chunk.index(b"\n", cut) + 1  # that one ends a line
+        cut = _empty_lines_at(chunk.removesuffix(b"\r"), self._begins_a_line)
         if len(chunk) - cut > MOST_HELD:
             return chunk
         self._held = chunk[cut:]
@@ -284,10 +288,19 @@ class Lines:
         return block
 
 
+def _empty_lines_at(text: bytes, begins_a_line: bool) -> int:
+    """Where the empty lines begin that `text` ends with; a newline is its last byte."""
+    at = len(text.rstrip(b"\r\n"))
+    at = max(at, text.rfind(b"\r\r", at) + 1)  # the first one of these is no end of a line
+    if at == 0 and begins_a_line:
+        return 0
+    return text.index(b"\n", at) + 1  # that one ends a line
+
+
 def _unfinished_tail(text: bytes) -> int:
     """How many bytes at the end belong to a character or a line end that isn't complete."""
     if text.endswith(b"\r"):
-        return len(text) - len(text.rstrip(b"\r"))
+        return 1
     for length in range(1, min(3, len(text)) + 1):
         byte = text[-length]
         if byte & 0xC0 == 0x80:

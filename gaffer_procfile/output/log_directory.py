@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .source import Source
 
 ALL = "gaffer.log"
+PATTERNS = ("*.log", "*.log.*")  # all that is written
 DEFAULT_SIZE = 10 * 1024 * 1024  # bytes after which a file is rotated
 DEFAULT_KEPT = 5  # rotated files: web.1.log.1 is the newest
 
@@ -78,6 +79,10 @@ class LogDirectory:
             first = self._prefixes.get(source, continued=continued)
             self._write(ALL, prefixed(text, first, self._prefixes.get(source)))
 
+    def forget(self, source: Source) -> None:
+        """`source` has ended."""
+        self._prefixes.forget(source)
+
     def _write(self, name: str, data: bytes) -> None:
         if self._failed:
             return
@@ -129,6 +134,7 @@ class LogStream:
     def end(self) -> None:
         for block in self._lines.end():
             self._logs.write_block(self.source, block)
+        self._logs.forget(self.source)
 
 
 class _RotatedFile:

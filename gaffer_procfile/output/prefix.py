@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from .ansi import RESET
+from .columns import padded, width_of
 from .source import STDERR, SYSTEM, system_source
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 LINE = "|"
 CONTINUATION = "+"  # this line goes on with the one above
 STDERR_MARK = "!"
+NO_PID = "-"  # of what no process wrote
 
 _BASIC = ("cyan", "yellow", "green", "magenta", "red", "blue")
 # By name, in the palette's order; gaffer.yaml takes these.
@@ -38,8 +40,10 @@ class Clock:
     since the last line of the same process) or a format of strftime.
     """
 
-    def __init__(self, style: str = "on", now: Callable[[], float] = time.time) -> None:
+    def __init__(self, style: str = "on", now: Callable[[], float] | None = None) -> None:
         self.style = style
+        if now is None:  # how much time has passed is nothing to ask a clock that may be set
+            now = time.monotonic if style in ("relative", "delta") else time.time
         self._now = now
         self._format = "%H:%M:%S" if style == "on" else style
         self._start = now()
@@ -93,12 +97,13 @@ class Prefixes:
     @property
     def width(self) -> int:
         """How many columns a prefix takes."""
-        return len(self._text(system_source(), self._clock.text(SYSTEM), LINE))
+        return width_of(self._text(system_source(), self._clock.text(SYSTEM), LINE))
 
     def assign(self, name: str, template: str, colour: str | None = None) -> None:
         """Make room for `name`, and give its template a colour: `colour`, or the next one."""
-        if len(name) > self._width:
-            self._width = len(name)
+        width = width_of(name)
+        if width > self._width:
+            self._width = width
             self._cache.clear()
         if self._colours and colour is not None:
             self._colour_of[template] = self._colours[COLOURS.index(colour)]
@@ -133,9 +138,9 @@ class Prefixes:
 
     def _text(self, source: Source, time: str, mark: str) -> str:
         return self._template.format(
-            name=f"{source.name:<{self._width}}",
+            name=padded(source.name, self._width),
             index=source.index,
-            pid=source.pid or "-",
+            pid=source.pid or NO_PID,
             time=time,
             stream=source.stream,
             group=source.group,
@@ -146,7 +151,8 @@ class Prefixes:
 def check_template(template: str) -> str | None:
     """What is wrong with a prefix template; None if nothing is."""
     try:
-        template.format(**dict.fromkeys(_FIELDS, ""))
+        for pid in (1, NO_PID):
+            template.format(**{**dict.fromkeys(_FIELDS, ""), "index": 1, "pid": pid})
     except (KeyError, IndexError, AttributeError, TypeError):
         return f"it knows {', '.join('{' + field + '}' for field in _FIELDS)}"
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from threading import Thread
 
 CHUNK = 65536  # bytes
@@ -24,11 +25,16 @@ class Pump:
         self._thread.start()
 
     def _run(self) -> None:
+        takes_more = select.poll()
+        takes_more.register(self._target, select.POLLOUT)
         try:
             while data := os.read(self._reader, CHUNK):
                 view = memoryview(data)
                 while view:
-                    view = view[os.write(self._target, view) :]
+                    try:
+                        view = view[os.write(self._target, view) :]
+                    except BlockingIOError:  # it is shared with somebody who has set O_NONBLOCK
+                        takes_more.poll()
         except OSError as error:
             self.error = error
         os.close(self._reader)

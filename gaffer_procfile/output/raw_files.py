@@ -41,7 +41,8 @@ class RawFiles:
             if path not in self._fds:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-                self._fds[path] = os.open(path, flags, 0o666)
+                # It may be a pipe that nobody reads: no wait may hold up the loop.
+                self._fds[path] = os.open(path, flags | os.O_NONBLOCK, 0o666)
             view = memoryview(data)
             while view:
                 view = view[os.write(self._fds[path], view) :]

@@ -16,7 +16,9 @@ SECRET_WORDS = frozenset(
 )
 
 # The password is what is between the first colon and the last @ of what comes before the path.
-_URL_WITH_PASSWORD = r"([A-Za-z][A-Za-z0-9+.-]*)://([^:@/?#\s]*):([^/?#\s]+)@"
+_PASSWORD_IN_URL = r"://([^:@/?#\s]*):([^/?#\s]+)@"
+_NO_LETTERS = "0123456789+.-"  # of a scheme, which begins with a letter
+_SCHEME = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + _NO_LETTERS
 
 
 def is_secret(name: str, more: Iterable[str] = ()) -> bool:
@@ -31,7 +33,13 @@ def url_passwords(value: str) -> set[str]:
     import re
 
     found = set()
-    for scheme, user, password in re.findall(_URL_WITH_PASSWORD, value):
+    for match in re.finditer(_PASSWORD_IN_URL, value):
+        user, password = match.groups()
+        # Looked for from its end: a pattern would begin anew at each letter of a long value.
+        before = value[: match.start()]
+        scheme = before[len(before.rstrip(_SCHEME)) :].lstrip(_NO_LETTERS)
+        if not scheme:
+            continue
         if password in (scheme, user):
             # As in postgres://postgres:postgres@localhost: a word that stands in every other line.
             found.add(f":{password}@")
@@ -94,8 +102,11 @@ class Redactor:
         """How many bytes at the end could be the beginning of a secret."""
         longest = 0
         for secret in self._secrets:
-            for length in range(min(len(secret) - 1, len(text)), longest, -1):
-                if text.endswith(secret[:length]):
-                    longest = length
+            # Only from where its first byte is: a long secret has many beginnings.
+            at = text.find(secret[:1], max(0, len(text) - len(secret) + 1))
+            while 0 <= at < len(text) - longest:
+                if secret.startswith(text[at:]):
+                    longest = len(text) - at
                     break
+                at = text.find(secret[:1], at + 1)
         return longest

@@ -105,16 +105,17 @@ class Repaint:
         """Go to another row: a new one, if there is none, above or below those that are known."""
         told = b""
         if row < 0:
-            self._rows[:0] = [b""] * -row
-            self._told[:0] = [b""] * -row
+            new = [b""] * min(-row, MOST_ROWS - len(self._rows))
+            self._rows[:0] = new
+            self._told[:0] = new
             row = 0
         elif row == len(self._rows):
             self._rows.append(b"")
             self._told.append(b"")
-        while len(self._rows) > MOST_ROWS:
-            told += self._change(0)
-            del self._rows[0], self._told[0]
-            row = max(0, row - 1)
+            if len(self._rows) > MOST_ROWS:
+                told = self._change(0)
+                del self._rows[0], self._told[0]
+                row -= 1
         self._row = row
         self._restart = True
         return told

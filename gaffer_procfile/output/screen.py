@@ -55,6 +55,7 @@ class Screen:
         self._prefixes = prefixes
         self._colour = colour
         self._raw = raw
+        self._is_plain = raw and prefixes is None  # no mark would tell of a break that we put in
         self._owner: ScreenStream | None = None  # whose open line is the last one on the screen
         # The open line, if it is redrawn: the terminal shows what fits in a row.
         self._bar: bytes | None = None
@@ -118,6 +119,10 @@ class Screen:
         if not text:
             return
         line = text if self._prefixes is None else self._prefixed(stream, text, continued)
+        if self._owner is None and block.partial and self._is_plain:
+            self._owner = stream  # the rest of its line belongs just behind
+            self._write(line)
+            return
         if block.partial:
             # Cut because it is too long: a line break that isn't there in what the process wrote.
             line += b"\n"

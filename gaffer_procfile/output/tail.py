@@ -20,8 +20,8 @@ class Tail:
         self._open: dict[str, bytes] = {}  # by stream: a line that has begun
 
     def feed(self, stream: str, data: bytes) -> None:
+        begun = self._open.get(stream, b"") if len(data) <= KEPT else b""  # else its rest is cut
         head, newline, rest = data[-KEPT:].rpartition(b"\n")
-        begun = self._open.get(stream, b"")
         if not newline:
             self._open[stream] = (begun + rest)[-KEPT:]
             return

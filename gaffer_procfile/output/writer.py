@@ -50,6 +50,7 @@ class Writer:
         self._size = 0
         self._is_pressed = False
         self._failed = False
+        self._is_detached = False
         self._way = _open_way(fd)
         self._readiness = _Readiness(loop, self._way.fd, self._handle_ready)
 
@@ -58,7 +59,7 @@ class Writer:
             return
         self._queue.append(data)
         self._size += len(data)
-        if not self._readiness.is_waiting:
+        if not (self._is_detached or self._readiness.is_waiting):
             self._flush()
         self._tell_pressure()
 
@@ -119,7 +120,8 @@ class Writer:
         self._on_failure(error)
 
     def detach(self) -> None:
-        """Let go of the loop. What is still queued is for `finish`."""
+        """Let go of the loop. What is still queued, and what follows, is for `finish`."""
+        self._is_detached = True
         self._readiness.close()
 
     def finish(self) -> None:

@@ -51,7 +51,7 @@ def _members(pid: int) -> Iterator[int]:
         if variable.startswith(prefix)
     ]
     tree = Tree(pid, marks[0] if marks else _NO_MARK)
-    for row in tree.look(leader_is_there=True):
+    for row in tree.look():
         yield row.pid
 
 

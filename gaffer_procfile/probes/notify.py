@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
+
+from ..errors import GafferError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ class NotifySockets:
 
     def __init__(self) -> None:
         self._directory = os.path.join(_place(), f"gaffer-{os.getpid()}-{time.monotonic_ns():x}")
+        self._is_made = False
         self._numbers: dict[str, int] = {}  # of the templates
         self._loop: Loop | None = None
         self._sockets: dict[tuple[str, int], socket.socket] = {}
@@ -41,17 +45,27 @@ class NotifySockets:
         if name not in self._numbers:
             self._numbers[name] = len(self._numbers)
             if self._loop is not None:
-                self._listen_up_to(name, 1)
+                try:
+                    self._listen_up_to(name, 1)
+                except GafferError:
+                    pass  # `subscribe` tries it once more, and there it is told
         return {VARIABLE: self._path(name, "{instance}")}
 
     def _path(self, name: str, instance: object) -> str:
         return os.path.join(self._directory, f"{self._numbers[name]}.{instance}")
 
     def open(self, loop: Loop, count: Callable[[str], int]) -> None:
-        """Listen for as many instances as `count` says of each template. Raises OSError."""
+        """Listen for as many instances as `count` says of each template.
+
+        Raises GafferError where there is no place for the sockets.
+        """
         self._loop = loop
-        for name in self._numbers:
-            self._listen_up_to(name, count(name))
+        try:
+            for name in self._numbers:
+                self._listen_up_to(name, count(name))
+        except GafferError:
+            self.close()
+            raise
 
     def _listen_up_to(self, name: str, count: int) -> None:
         for instance in range(1, count + SPARE + 1):
@@ -60,17 +74,21 @@ class NotifySockets:
 
     def _listen(self, name: str, instance: int) -> None:
         assert self._loop is not None
-        if not self._sockets:
-            os.mkdir(self._directory, 0o700)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        listener.setblocking(False)
-        listener.bind(self._path(name, instance))
+        try:
+            if not self._is_made:
+                os.mkdir(self._directory, 0o700)
+                self._is_made = True
+            listener = _bound(self._path(name, instance))
+        except OSError as error:
+            text = f"no sockets for notify: {self._directory}: {error.strerror}"
+            hint = "TMPDIR or XDG_RUNTIME_DIR names another place"
+            raise GafferError(text, hint=hint) from error
         self._sockets[name, instance] = listener
         # A turn later: a process may send before its `spawn` is told.
         self._loop.add_reader(listener.fileno(), self._loop.call_soon, self._read, (name, instance))
 
     def subscribe(self, name: str, instance: int, receive: Receiver) -> None:
-        """Give the datagrams that an instance sends from now on to `receive`."""
+        """Give the datagrams that an instance sends from now on to `receive`. Raises GafferError."""
         self.environment(name)
         self._listen_up_to(name, instance)
         self._receivers[name, instance] = receive
@@ -93,14 +111,15 @@ class NotifySockets:
                 receive(message)
 
     def close(self) -> None:
-        if self._loop is None or not self._sockets:
+        if self._loop is None or not self._is_made:
             return
-        for (name, instance), listener in self._sockets.items():
+        for listener in self._sockets.values():
             self._loop.remove_reader(listener.fileno())
             listener.close()
-            os.unlink(self._path(name, instance))
         self._sockets.clear()
-        os.rmdir(self._directory)
+        self._is_made = False
+        # It may have gone: a runtime directory goes with the last session of its user.
+        shutil.rmtree(self._directory, ignore_errors=True)
 
 
 class NotifyCheck:
@@ -113,14 +132,21 @@ class NotifyCheck:
         self._subject = subject
         self._on_ready = on_ready
         self._status = ""
+        self._problem: str | None = None
 
     @property
     def fault(self) -> str:
+        if self._problem is not None:
+            return self._problem
         said = f" (it says: {self._status})" if self._status else ""
         return f"it has not sent READY=1{said}"
 
     def start(self) -> None:
-        self._sockets.subscribe(self._subject.name, self._subject.instance, self._handle_message)
+        subject = self._subject
+        try:
+            self._sockets.subscribe(subject.name, subject.instance, self._handle_message)
+        except GafferError as error:
+            self._problem = error.message
 
     def close(self) -> None:
         self._sockets.unsubscribe(self._subject.name, self._subject.instance, self._handle_message)
@@ -133,6 +159,17 @@ class NotifyCheck:
         if variables.get("READY") == "1":
             self.close()
             self._on_ready()
+
+
+def _bound(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        listener.setblocking(False)
+        listener.bind(path)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _place() -> str:

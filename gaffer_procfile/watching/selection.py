@@ -12,7 +12,8 @@ from pathspec import GitIgnoreSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any
 
 _WILD = re.compile(r"[*?\[]")
 
@@ -42,10 +43,10 @@ class Root:
     """One of the `paths`: all at and below `path`, or what matches its glob there.
 
     With `is_file` the glob means files, whatever its last part is. `depth` is how many directories
-    deep a file may be; None for any.
+    deep a file may be; None for any. `links` are those on the way to `path`, which has none itself.
     """
 
-    __slots__ = ("_spec", "depth", "path")
+    __slots__ = ("_spec", "depth", "links", "path")
 
     def __init__(self, directory: str, pattern: str, *, is_file: bool = False) -> None:
         parts = [part for part in pattern.split("/") if part not in ("", ".")]
@@ -54,9 +55,11 @@ class Root:
         wild = next(
             (i for i in range(len(parts)) if _is_wild(directory, parts[: i + 1])), len(parts)
         )
-        self.path = os.path.realpath(os.path.join(directory, *parts[:wild]))
+        named = os.path.join(directory, *parts[:wild])
+        self.path = os.path.realpath(named)
+        self.links = _links_on(named)
         rest = parts[wild:]
-        self._spec = GitIgnoreSpec.from_lines(["/" + "/".join(rest)]) if rest else None
+        self._spec = _spec_of(["/" + "/".join(rest)]) if rest else None
         # A glob means files; but one that ends in a plain name may mean directories: packages/*/src
         has_depth = bool(rest) and "**" not in rest and bool(is_file or _WILD.search(rest[-1]))
         self.depth = len(rest) - 1 if has_depth else None
@@ -84,7 +87,8 @@ class Selection:
 
     `ignore` has patterns like those of a .gitignore in `directory`; with `gitignore` those of the
     project count as well. What is named in `paths` itself is never ignored, only what is below it.
-    With `only_files` none of `paths` means a directory.
+    With `only_files` none of `paths` means a directory. `own` are files, or globs of them, that count
+    for nobody: who writes them is who watches.
     """
 
     def __init__(
@@ -95,14 +99,23 @@ class Selection:
         *,
         gitignore: bool = True,
         only_files: bool = False,
+        own: Sequence[str] = (),
     ) -> None:
         self.directory = os.path.realpath(directory)
-        self.roots = [Root(self.directory, path, is_file=only_files) for path in paths]
-        self._ignore = GitIgnoreSpec.from_lines(ignore)
+        self._paths = paths
+        self._only_files = only_files
+        self._own = [Root(self.directory, path, is_file=True) for path in own]
+        self._ignore = _spec_of(ignore)
         self._gitignore = gitignore
         self._specs: dict[tuple[str, str], GitIgnoreSpec | None] = {}  # by root and directory
         self._tops: dict[str, str] = {}
         self._ignored: dict[tuple[str, str], bool] = {}  # by root and directory
+        self.follow_links()
+
+    def follow_links(self) -> None:
+        """Look where the links on the way to the roots lead now."""
+        self.roots = [Root(self.directory, path, is_file=self._only_files) for path in self._paths]
+        self.links = {link for root in self.roots for link in root.links}
 
     def missing(self) -> list[str]:
         """The paths that aren't there."""
@@ -113,7 +126,7 @@ class Selection:
         return any(
             root.selects(path) and not self._is_ignored(root, path, is_directory=False)
             for root in self.roots
-        )
+        ) and not any(own.selects(path) for own in self._own)
 
     def covers(self, directory: str) -> bool:
         """Whether there may be such files in a directory, which isn't there any more."""
@@ -121,7 +134,8 @@ class Selection:
 
     def directories(self, should_stop: Callable[[], bool]) -> set[str]:
         """All directories that have to be watched: nothing below them is seen by that."""
-        found: set[str] = set()
+        found = {os.path.dirname(link) for link in self.links}
+        found = {directory for directory in found if os.access(directory, os.R_OK)}
         for root in self.roots:
             above = _nearest_directory(os.path.dirname(root.path))
             if os.access(above, os.R_OK):
@@ -215,8 +229,9 @@ class Selection:
         key = (root.path, directory)
         if key not in self._specs:
             try:
-                with open(os.path.join(directory, ".gitignore"), errors="replace") as file:
-                    spec = GitIgnoreSpec.from_lines(file)
+                path = os.path.join(directory, ".gitignore")
+                with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
+                    spec = _spec_of(file)
             except OSError:
                 self._specs[key] = None
                 return None
@@ -241,13 +256,54 @@ class Selection:
         return self._tops[directory]
 
 
+def _spec_of(lines: Iterable[str]) -> GitIgnoreSpec:
+    """The patterns in `lines`. One that is none (`!`, `[z-a]`) says nothing, as git has it."""
+    return GitIgnoreSpec(pattern for line in lines for pattern in _patterns(line))
+
+
+def _patterns(line: str) -> Sequence[Any]:
+    """The pattern in `line`, if it is one."""
+    try:
+        return list(GitIgnoreSpec.from_lines([line]).patterns)
+    except (ValueError, re.error):
+        return ()
+
+
 def _is_wild(directory: str, parts: Sequence[str]) -> bool:
     """Whether the last part is a glob. What is there by that very name (`[id]`) is meant itself."""
-    return bool(_WILD.search(parts[-1])) and not os.path.lexists(os.path.join(directory, *parts))
+    if not _WILD.search(parts[-1]) or not _patterns(parts[-1]):
+        return False
+    return not os.path.lexists(os.path.join(directory, *parts))
 
 
 def is_below(path: str, directory: str) -> bool:
     return path.startswith(directory if directory.endswith("/") else f"{directory}/")
+
+
+def _links_on(path: str) -> list[str]:
+    """The links that are followed on the way to what an absolute `path` leads to."""
+    found: list[str] = []
+    left = path.split("/")[::-1]
+    here = "/"
+    while left:
+        part = left.pop()
+        if part == "..":
+            here = os.path.dirname(here)
+        if part in ("", ".", ".."):
+            continue
+        there = os.path.join(here, part)
+        try:
+            target = os.readlink(there)
+        except OSError:
+            here = there
+            continue
+        if there in found:
+            break  # they lead in a circle
+        found.append(there)
+        left += target.split("/")[::-1]
+        if target.startswith("/"):
+            here = "/"
+    return found
 
 
 def _nearest_directory(path: str) -> str:

@@ -27,9 +27,9 @@ class WatchThread:
     """Tells in the loop's thread which files have changed, and of which selection.
 
     `on_changes({key: [path, …]}, over)` for changes, round by round while they go on; `over` has the
-    keys of those that have ceased. `on_begun({key: [path, …]})` once, with the paths
-    that aren't there; `on_trouble(text)` when the system watches no more directories and files are
-    looked at every second instead, or when the thread can't go on.
+    keys of those that have ceased. `on_begun({key: [path, …]})` once, with the paths that aren't
+    there; `on_trouble(text)` when the system can't tell of all changes and files are looked at every
+    second instead, or when the thread can't go on.
     """
 
     def __init__(
@@ -51,7 +51,6 @@ class WatchThread:
         # From here on the thread's own:
         self._selections: dict[object, Selection] = {}
         self._directories: set[str] = set()
-        self._is_polling = False
 
     def start(self) -> None:
         self._thread.start()
@@ -103,16 +102,21 @@ class WatchThread:
                 old = rust.RustNotify(sorted(wanted), False, False, 0, False, False)
             except (FileNotFoundError, PermissionError):
                 continue  # a directory that has gone meanwhile: look again
+            except UnicodeEncodeError as error:
+                self._tell_of_polling(f"{error.object!r} isn't UTF-8")
+                return None
             except (OSError, rust.WatchfilesRustInternalError) as error:
                 reason = str(error).partition(" about [")[0].rstrip(".")
-                self._tell(
-                    self._on_trouble,
-                    f"the system watches no more files ({reason}; see fs.inotify.max_user_watches "
-                    "and max_user_instances): looking at them every second instead",
+                self._tell_of_polling(
+                    f"{reason}; see fs.inotify.max_user_watches and max_user_instances"
                 )
                 return None
             self._directories = wanted
         return old
+
+    def _tell_of_polling(self, reason: str) -> None:
+        text = f"the system watches no more files ({reason}): looking at them every second instead"
+        self._tell(self._on_trouble, text)
 
     def _wanted(self) -> set[str]:
         wanted: set[str] = set()
@@ -122,8 +126,18 @@ class WatchThread:
 
     def _wait(self, notify: Any, timeout: int, changes: Changes) -> Any:
         """Wait for `changes`, with a timeout (milliseconds) if not 0; what to wait with from then on."""
-        found = notify.watch(ROUND, STEP, timeout, self._stop)
         changed: dict[object, dict[str, None]] = {}
+        try:
+            notify = self._hear(notify, timeout, changed)
+        except _load().WatchfilesRustInternalError as error:
+            self._tell_of_polling(str(error))  # a name isn't UTF-8: it can't say which has changed
+            notify = None
+        changes.update({key: list(paths) for key, paths in changed.items()})
+        return notify
+
+    def _hear(self, notify: Any, timeout: int, changed: dict[object, dict[str, None]]) -> Any:
+        """`_wait`, noting what has `changed` as it is heard."""
+        found = notify.watch(ROUND, STEP, timeout, self._stop)
         # As long as there are new directories there may be files in them that nothing has told of.
         while isinstance(found, set):
             arrived: set[str] = set()
@@ -141,7 +155,6 @@ class WatchThread:
             notify = following
             if notify is None:
                 break
-        changes.update({key: list(paths) for key, paths in changed.items()})
         return notify
 
     def _sort(
@@ -156,6 +169,11 @@ class WatchThread:
         """
         is_moved = False
         for change, path in sorted(found, key=lambda item: item[1]):
+            for key, chosen in self._selections.items():
+                if path in chosen.links:
+                    chosen.follow_links()
+                    changed.setdefault(key, {})[path] = None
+                    is_moved = True
             if os.path.basename(path) == ".gitignore":
                 is_moved = True
                 for chosen in self._selections.values():
@@ -188,6 +206,7 @@ class WatchThread:
     def _look(self) -> dict[object, Files]:
         """All files as they are now."""
         for chosen in self._selections.values():
+            chosen.follow_links()
             chosen.forget_ignores()
         looks: dict[object, Files] = {}
         for key, chosen in self._selections.items():
