@@ -41,6 +41,11 @@ class Variable:
         self.origin = origin
         self.overrode = overrode
 
+    @property
+    def source(self) -> str:
+        """Where it comes from, for a sentence."""
+        return "the environment" if self.origin == INHERITED else self.origin
+
 
 class Environment:
     """Variables by name: those of `base`, and what was set on top of them."""
@@ -122,22 +127,14 @@ class Environment:
         return values
 
 
-def load(
-    files: Iterable[tuple[str, bool]], base: Mapping[str, str], *, override: bool = True
-) -> tuple[Environment, list[GafferError]]:
-    """`base` with the variables of `files`, each a path and whether it must exist, in order.
-
-    A later file wins over an earlier one; they win over `base` if `override`, else it does. Raises
-    nothing: what is wrong comes back as problems.
-    """
-    environment = Environment(base)
-    return environment, extend(environment, files, override=override)
-
-
 def extend(
     environment: Environment, files: Iterable[tuple[str, bool]], *, override: bool = True
 ) -> list[GafferError]:
-    """Set on `environment` what `files` say, as `load` does; the problems."""
+    """Set the variables of `files`, each a path and whether it must exist, in order.
+
+    A later file wins over an earlier one; they win over the base if `override`, else it does.
+    Raises nothing: what is wrong comes back as problems.
+    """
     problems: list[GafferError] = []
     # What ${NAME} sees. None is python-dotenv's for a name without a value.
     scope: dict[str, str | None] = dict(environment.values())
@@ -170,14 +167,16 @@ def assign(
     in its value that isn't set.
     """
     unset = []
+    scope = environment.values()
     for name, value in values.items():
         if not override and name in environment.base:
             continue
         if value is None:
             environment.remove(name)
+            scope.pop(name, None)
         else:
-            text, missing = _interpolate(value, environment.values())
-            environment.set(name, text, origin(name))
+            scope[name], missing = _interpolate(value, scope)
+            environment.set(name, scope[name], origin(name))
             unset += [(name, variable) for variable in missing]
     return unset
 
@@ -205,7 +204,7 @@ def _apply(
         line = _line(binding)
         name = binding.key
         if binding.error:
-            report(line, *_complaint(binding.original.string), "warning")
+            report(line, *_complaint(binding.original.string.strip(), line), "warning")
         elif name is None:
             continue
         elif "=" in name or "\0" in name or "\0" in (binding.value or ""):
@@ -219,12 +218,33 @@ def _apply(
         else:
             value, unset = _interpolate(binding.value, scope)
             for missing in unset:
-                message = f"${{{missing}}} is not set, so it is empty in {name}"
-                report(line, message, f"${{{missing}:-}} if it is meant to be", "notice")
+                report(line, *complaint_of_unset(missing, name), "notice")
+            if not is_shell_name(name):
+                report(line, *complaint_of_name(name), "warning")
             if name not in fixed:
                 scope[name] = value
                 environment.set(name, value, f"{path}:{line}")
     return problems
+
+
+def is_shell_name(name: str) -> bool:
+    """Whether a shell can have a variable of this name; dash passes no others on."""
+    return name.isascii() and name.isidentifier()
+
+
+def complaint_of_name(name: str) -> tuple[str, str]:
+    """The message and hint for a variable that isn't `is_shell_name`."""
+    message = f"no shell can have a variable {name!r}, so processes may not get it"
+    return message, "`shell: false` runs a command without one"
+
+
+def complaint_of_unset(missing: str, name: str) -> tuple[str, str]:
+    """The message and hint for ${missing}, which isn't set, in the value of `name`."""
+    if is_shell_name(missing):
+        message = f"${{{missing}}} is not set, so it is empty in {name}"
+        return message, f"${{{missing}:-}} if it is meant to be"
+    message = f"${{{missing}}} is no ${{NAME}}, so it is empty in {name}"
+    return message, "a default is ${NAME:-default}"
 
 
 def _dotenv_module(name: str) -> Any:
@@ -294,9 +314,13 @@ def _line(binding: Binding) -> int:
     return original.line + original.string.count("\n", 0, blank)
 
 
-def _complaint(text: str) -> tuple[str, str]:
-    """The message and hint for text that the parser gave up on."""
+def _complaint(text: str, line: int) -> tuple[str, str]:
+    """The message and hint for text, from this line on, that the parser gave up on."""
     value = text.partition("=")[2].lstrip()
-    if value[:1] in ("'", '"') and value.count(value[0]) % 2:
-        return f"the quote {value[0]} is never closed, left out", "close it, or escape it by \\"
+    quote = value[:1] if value[:1] in ("'", '"') else ""
+    if quote and value.count(quote) % 2:
+        return f"the quote {quote} is never closed, left out", "close it, or escape it by \\"
+    if quote and (last := text.count("\n")):
+        what = f"the quote {quote} of line {line} is closed in the middle of line {line + last}"
+        return f"{what}, lines {line} to {line + last} left out", "close it in its own line"
     return "not a line of NAME=value, left out", "quote a value as a whole, or not at all"

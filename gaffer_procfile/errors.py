@@ -92,4 +92,5 @@ def nearest(name: str, known: Collection[str]) -> str | None:
 
 def unreadable(error: OSError) -> str:
     """What the system says of a file that can't be opened or read, as the end of a message."""
-    return (error.strerror or str(error)).lower()
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]

@@ -29,11 +29,19 @@ def parse(text: str) -> dict[str, int]:
         count = _whole_number(number)
         if count is None:
             raise FormationError(f"{name}={number}: not a number from 0 up", hint=_EXAMPLE)
+        if count > HIGHEST_PORT:  # said before anybody counts them
+            raise FormationError(f"{name}={number}: there are only {HIGHEST_PORT} ports")
         # Two answers to one question: whichever we took, somebody meant the other.
         if name in formation:
             raise FormationError(f"{name!r} is in the formation twice")
         formation[name] = count
     return formation
+
+
+def only_named(text: str) -> str:
+    """The formation `text` with none of those that it doesn't name, as foreman means it."""
+    names = [item.partition("=")[0].strip() for item in text.split(",")]
+    return text if ALL in names else f"{ALL}=0,{text}"
 
 
 def parse_port(text: str, source: str) -> int:

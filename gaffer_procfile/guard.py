@@ -88,17 +88,18 @@ def enter() -> Guarded | None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take our children's statuses
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [*watched, signal.SIGCHLD])
     outer = os.getpid()
-    outer_reader, outer_writer = os.pipe()  # its end: the outer process is gone
-    guard_reader, guard_writer = os.pipe()  # a byte: the guard is ready; its end: it is gone
-    status_reader, status_writer = os.pipe()  # which process gaffer is; how it ended, who is left
+    pipes: list[int] = []
     try:
+        for _ in range(3):
+            pipes += os.pipe()
         guard = os.fork()
     except OSError:
-        for pipe in ((outer_reader, outer_writer), (guard_reader, guard_writer)):
-            _close(*pipe)
-        _close(status_reader, status_writer)
+        _close(*pipes)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return None
+    outer_reader, outer_writer = pipes[:2]  # its end: the outer process is gone
+    guard_reader, guard_writer = pipes[2:4]  # a byte: the guard is ready; its end: it is gone
+    status_reader, status_writer = pipes[4:]  # which process gaffer is; how it ended, who is left
     if guard:
         _close(outer_reader, guard_reader, guard_writer, status_writer)
         _pass_signals_on(guard, status_reader, watched)
@@ -130,6 +131,7 @@ def _pass_signals_on(guard: int, status_reader: int, watched: Iterable[int]) -> 
         signal.signal(signum, signal.SIG_DFL)
     gaffer = os.read(status_reader, 4)
     if not gaffer:
+        os.waitpid(guard, 0)  # whose child we are may take us for all that there was
         _end_as(b"")
     target = _Target(int.from_bytes(gaffer, "little"))
     modes = _terminal_modes()

@@ -6,7 +6,7 @@ from .lean import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from threading import RLock
     from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         def restart(self) -> object: ...
 
     ManagerCallback = Callable[[Manager], object]
+    Call = tuple[Callable[..., object], tuple[object, ...]]
 
 
 class Lifecycle:
@@ -53,14 +54,24 @@ class Lifecycle:
         self._stop_callbacks: list[ManagerCallback] = []
 
     def start(self, apps: Sequence[App]) -> None:
-        """Start `apps`. Raises RuntimeError the second time, and after a stop."""
+        """Start `apps`. Raises RuntimeError the second time, and after a stop.
+
+        If one can't be started, those before it are stopped again, and what it raised goes on.
+        """
         if self.stopping:
             raise RuntimeError("a manager that was stopped can't be started again")
         if self.started:
             raise RuntimeError("the manager has been started already, with its apps")
         self.apps = list(apps)
-        for app in self.apps:
-            app.start(self._manager.loop, self._manager)
+        begun: list[App] = []
+        try:
+            for app in self.apps:
+                app.start(self._manager.loop, self._manager)
+                begun.append(app)
+        except BaseException:
+            self.apps = []
+            _call_all((app.stop, ()) for app in begun)
+            raise
         self.started = True
 
     # ---- requests, from any thread
@@ -104,18 +115,23 @@ class Lifecycle:
             self._supervisor.stop_all(list(self._manager.processes.values()), self._finish)
 
     def _finish(self) -> None:
+        try:
+            _call_all(self._last_calls())
+        finally:
+            self._on_end()
+
+    def _last_calls(self) -> Iterator[Call]:
         for app in self.apps:
-            _call(app.stop)
+            yield app.stop, ()
         self.started = False
         for callback in self._stop_callbacks:
-            self._call_back(callback)
+            yield callback, (self._manager,)
         with self._lock:
             self.has_ended = True
         while self._requests:  # asked for while the callbacks ran
             _request, asked = self._requests.popleft()
             if asked is not None:
-                self._call_back(asked)
-        self._on_end()
+                yield asked, (self._manager,)
 
     def _restart(self, callback: ManagerCallback | None) -> None:
         if not self.stopping:
@@ -143,6 +159,16 @@ class Lifecycle:
 
     def _call_back(self, callback: ManagerCallback) -> None:
         _call(callback, self._manager)
+
+
+def _call_all(calls: Iterator[Call]) -> None:
+    """Call each, also the rest of them where one ends the program (SystemExit), which goes on then."""
+    for function, args in calls:
+        try:
+            _call(function, *args)
+        except BaseException:
+            _call_all(calls)
+            raise
 
 
 def _call(function: Callable[..., object], *args: object) -> None:

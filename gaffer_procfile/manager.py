@@ -58,7 +58,7 @@ class Manager:
         self._emitter = EventEmitter(self._loop)
         self._lock = RLock()
         self._supervisor = Supervisor(
-            self._loop, self._lock, self._publish, self._handle_gone, self.get_process_id
+            self._loop, self._lock, self._publish, self._answer_restarts, self.get_process_id
         )
         self._lifecycle = Lifecycle(self, self._loop, self._lock, self._supervisor, self._close)
         self.max_process_id = 0
@@ -109,7 +109,7 @@ class Manager:
         """Have the loop look at what `stop` and `restart` asked for."""
         self._lifecycle.wakeup()
 
-    def _handle_gone(self) -> None:
+    def _answer_restarts(self) -> None:
         self._lifecycle.answer_restarts()
 
     def _close(self) -> None:
@@ -213,9 +213,8 @@ class Manager:
         if the name is taken, TypeError and ValueError for settings that can't be, RuntimeError after
         the manager's end; a command that can't be executed raises nothing, its `exit` tells.
         """
-        group, colon, _ = name.partition(":")
-        if colon:
-            settings["group"] = group
+        if ":" in name:
+            settings["group"] = name.partition(":")[0]
         with self._lock:
             if self._lifecycle.has_ended:
                 raise RuntimeError(f"the manager has stopped: {name!r} can't be added any more")
@@ -224,27 +223,25 @@ class Manager:
             state = ProcessState(name, cmd, **settings)
             state.stopped = not start
             self.processes[name] = state
-            if colon:
-                self.groups.setdefault(group, []).append(name)
+            if state.group is not None:
+                self.groups.setdefault(state.group, []).append(name)
             self._publish("create", name)
             if start:
                 self._publish("start", name)
                 self._supervisor.manage(state, at_once=True)
 
-    def update_process(self, name: str, cmd: str, *, start: bool = True, **settings: Any) -> None:
+    def update_process(
+        self, name: str, cmd: str, *, start: bool | None = True, **settings: Any
+    ) -> None:
         """Stop a template's processes, and start new ones with this command and these settings.
 
-        Raises TypeError and ValueError as `add_process` does.
+        `start` None leaves what was stopped so. Raises TypeError and ValueError as `add_process` does.
         """
         with self._lock:
             state = self._state(name)
-            if state.group is not None:
-                settings["group"] = state.group
+            settings["group"] = state.group
             state.setup(cmd, **settings)
-            self._supervisor.stop(state)
-            self._publish("update", name)
-            if start:
-                self._supervisor.start(state)
+            self._supervisor.replace(state, start)
 
     def remove_process(self, name: str) -> None:
         """Stop a template's processes and forget the template."""
@@ -252,13 +249,12 @@ class Manager:
             state = self._state(name)
             self._supervisor.remove(state)
             del self.processes[name]
-            group, colon, _ = name.partition(":")
-            if colon:
-                self.groups[group].remove(name)
-                if not self.groups[group]:
-                    del self.groups[group]
+            if state.group is not None:
+                self.groups[state.group].remove(name)
+                if not self.groups[state.group]:
+                    del self.groups[state.group]
             self._publish("delete", name)
-            self._lifecycle.answer_restarts()
+            self._answer_restarts()
 
     def start_process(self, name: str) -> None:
         """Start a template: all its processes that don't run. Past exits are forgiven."""
@@ -271,21 +267,19 @@ class Manager:
         """Stop a template, or the one process with this id; either stays stopped until it is started."""
         with self._lock:
             if isinstance(name_or_id, str):
-                self._supervisor.stop(self._state(name_or_id))
-            elif name_or_id in self.running:
-                process = self.running[name_or_id]
+                self._supervisor.call_off(self._state(name_or_id))
+            elif (process := self._active(name_or_id)) is not None:
                 self._supervisor.stop_one(self.processes[process.name], process)
 
-    def restart_process(self, name_or_id: str | int) -> None:
+    def restart_process(self, name_or_id: str | int, *, revive: bool = True) -> None:
         """Replace a template's processes, one after the other, or the one with this id.
 
-        A template that was stopped is started.
+        What was stopped is started, a template or some of it, unless `revive` is False.
         """
         with self._lock:
             if isinstance(name_or_id, str):
-                self._supervisor.restart(self._state(name_or_id))
-            elif name_or_id in self.running:
-                process = self.running[name_or_id]
+                self._supervisor.restart(self._state(name_or_id), revive=revive)
+            elif (process := self._active(name_or_id)) is not None:
                 self._supervisor.restart_one(self.processes[process.name], process)
 
     def manage_process(self, name: str) -> None:
@@ -354,7 +348,7 @@ class Manager:
     def ttin(self, name: str, i: int = 1) -> int:
         """Run `i` processes more of a template; how many there should be now.
 
-        Many of them are started over some turns of the loop.
+        Many are started over some turns of the loop. Raises ValueError past the last port that there is.
         """
         with self._lock:
             state = self._state(name)
@@ -392,6 +386,11 @@ class Manager:
             return self.processes[name]
         except KeyError:
             raise KeyError(f"no such process: {name!r}") from None
+
+    def _active(self, id: int) -> Process | None:
+        """The process with this id until it has ended; None also if its template was removed."""
+        held = (slot.process for state in self.processes.values() for slot in state.slots.values())
+        return next((it for it in held if it is not None and it.id == id and it.active), None)
 
     def _process(self, id: int) -> Process:
         try:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from .lean import Lock, signal
+from .lean import signal
 from .loop import adapt
 from .posix import system
 from .posix.exits import ChildWatch, enlist
-from .posix.spawn import CannotSpawn, Credentials, command_line, split_args, start
-from .posix.stats import StatsMonitor
-from .posix.tree import MARK, Told, Tree, TreeWatch
+from .posix.spawn import CannotSpawn, command_line, find_credentials, split_args, start
+from .posix.tree import MARK, YOUTH, Tree, TreeWatch
 from .process_io import STDIN, ProcessIO, Stream
+from .stats_monitor import StatsMonitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .events import Listener
+    from .loop import Cancellable
     from .posix.plumbing import Plumbing, Size
     from .posix.spawn import Child
 
@@ -36,9 +37,10 @@ class Process:
     are the template's, `instance` numbers the processes of one template from 1.
 
     `cmd` is split as a shell splits words, `args` (a list, or a string to be split) follow, and
-    `$NAME` in both is replaced from `env`. With `shell` all of it goes to `/bin/sh -c` as it is.
-    `env` is the whole environment; without it there is none. `uid` and `gid` are numbers or names;
-    with a user alone the groups are that user's. One that is detached goes on when its manager stops.
+    `$NAME` in both is replaced from `env` unless `expand` is False. With `shell` all of it goes to
+    `/bin/sh -c` as it is. `env` is the whole environment; without it there is none. `uid` and `gid` are
+    numbers or names; with a user alone the groups are that user's. One that is detached goes on when its
+    manager stops.
 
     `redirect_output` labels stdout, then stderr: what has a label is read, what has none is thrown
     away. `redirect_input` opens stdin for `write`, else it is empty. `custom_streams` are labels of
@@ -60,7 +62,7 @@ class Process:
     are called in the loop's thread. Any thread may call the methods.
 
     Raises ValueError for a user or group that doesn't exist, words that can't be split, and more than
-    two labels of outputs.
+    two labels of outputs, unless all this has been `checked`, as a template's is.
     """
 
     def __init__(
@@ -87,21 +89,29 @@ class Process:
         on_closed_cb: Callback | None = None,
         stop_signal: int | None = None,
         stop_tree: bool = True,
+        expand: bool = True,
         instance: int = 1,
         pty: bool | Size = False,
         tty: bool | Size = False,
+        checked: bool = False,
     ) -> None:
         self.id = id
         self.name = name
         self.group = group
         self.cmd = cmd
+        # What can't be is refused before the loop has one user more.
         self.args = split_args(args)
-        if not shell:
-            split_args(cmd)
+        if not checked:
+            if not shell:
+                split_args(cmd)
+            if len(redirect_output) > 2:
+                raise ValueError("redirect_output labels stdout and stderr: two labels at the most")
+            find_credentials(uid, gid)
         self._env: Mapping[str, str] = env or {}
         self.cwd = cwd
         self.detach = detach
         self.shell = shell
+        self.expand = expand
         self.redirect_input = redirect_input
         self.instance = instance
         self.pid: int | None = None
@@ -112,10 +122,12 @@ class Process:
         self.stopping = False
         self.left_behind = False
         """Whether it has ended and others of its tree were there still."""
+        self.unkillable = False
+        """Whether the system has refused SIGKILL to one of its tree: nobody waits for its end."""
         self.gone = False
         self.closed = False
         self._custom_channels = list(custom_channels)
-        self._credentials = None if uid is None and gid is None else Credentials(uid, gid)
+        self._owner = (uid, gid)
         self._stop_signal = signal.SIGTERM if stop_signal is None else stop_signal
         # An interactive shell ignores SIGTERM, and ends as its terminal does.
         self._hangs_up = bool(tty) and stop_signal is None
@@ -131,7 +143,7 @@ class Process:
             self._close_if_done,
             redirect_input=redirect_input,
             redirect_output=redirect_output,
-            custom_streams=custom_streams,
+            custom_streams=list(custom_streams),
             pty=pty,
             tty=tty,
         )
@@ -142,12 +154,10 @@ class Process:
         # How what it starts is known even when that has lost its parent: all of it inherits this.
         self._mark = f"{os.getpid()}-{time.monotonic_ns()}-{id}"
         self._tree: Tree | None = None
-        self._told = Told()
-        self._tree_is_left = False  # it has ended itself, others of its tree have not
-        self._signal_lock = Lock()  # a pid is signalled or reaped, never the one during the other
         self._child_watch: ChildWatch | None = None
         self._end_fd: int | None = None  # keeps its end in its place among others'
         self._tree_watch: TreeWatch | None = None
+        self._again: Cancellable | None = None
 
     def __repr__(self) -> str:
         return f"<Process {self.id} {self.name!r} pid={self.pid} {self.status}>"
@@ -198,11 +208,11 @@ class Process:
         env, self._env = {**self._env, MARK: self._mark}, {}
         try:
             self._child, plumbing = start(
-                lambda: command_line(self.cmd, self.args, env, self.shell),
+                lambda: command_line(self.cmd, self.args, env, self.shell, self.expand),
                 env,
                 self._io.open,
                 cwd=self.cwd,
-                credentials=self._credentials,
+                owner=self._owner,
                 channels=self._custom_channels,
                 controls_terminal=self._io.is_one_terminal,
             )
@@ -210,8 +220,9 @@ class Process:
             self._loop.call_soon_threadsafe(self._handle_failure, error)
             return
         self.pid = self._child.pid
+        self._io.take_inputs(plumbing)
         self._end_fd = enlist(self._loop, self.pid)
-        self._tree = Tree(self.pid, self._mark)
+        self._tree = Tree(self.pid, self._mark, self._stop_signal)
         self._stats.os_pid = self.pid
         if on_spawned is not None:
             on_spawned()
@@ -241,78 +252,68 @@ class Process:
 
     def _reap(self, ended_at: float) -> bool:
         """Take the exit status of what was found to have ended at `ended_at`; whether it has."""
-        assert self._child is not None and self.pid is not None and self._tree is not None
-        if self.gone:
-            return True  # it was let go meanwhile
-        with self._signal_lock:
-            # While its number is its own.
-            others = self._tree.look(leader_is_there=True, since=ended_at)
-            code = self._child.poll()
-            if code is None:
-                return False
-            is_left = bool(others) or (
-                not system.has_process_table() and system.group_exists(self.pid)
-            )
-            # What is detached may leave others behind, unless it was told to stop.
-            self._tree_is_left = is_left and (self.stopping or not self.detach)
-            self.exit_status, self.term_signal = (code, 0) if code >= 0 else (0, -code)
-            self.reason = self._child.reason
+        assert self._child is not None and self._tree is not None
+        if self.gone or self.exit_status is not None:
+            return True  # it was let go meanwhile, or a callback of its end has raised
+        reaped = self._tree.reap(self._child.poll, ended_at)
+        if reaped is None:
+            return False
+        code, is_left = reaped
+        # What is detached may leave others behind, unless it was told to stop.
+        self.left_behind = is_left and (self.stopping or not self.detach)
+        self.reason = self._child.reason
         self._io.drain()  # what it wrote before it ended is told before its end is
-        self._handle_exit(self.exit_status, self.term_signal)
+        self._handle_exit(max(code, 0), max(-code, 0))
         return True
 
     def _handle_exit(self, exit_status: int, term_signal: int) -> None:
         self.exit_status, self.term_signal = exit_status, term_signal
         self._stats.stop()
         self._io.close_inputs()
-        self.left_behind = self._tree_is_left
-        if self._on_exit is not None:
-            self._on_exit(self, exit_status, term_signal)
-        if not self._tree_is_left:
-            self._handle_gone()
-        elif self.stopping:
-            self._watch_tree()
+        try:
+            if self._on_exit is not None:
+                self._on_exit(self, exit_status, term_signal)
+        finally:  # whatever a callback raises, its end goes on
+            if not self.left_behind:
+                self._handle_gone()
+            elif self.stopping:
+                self._watch_tree()
 
     def _watch_tree(self) -> None:
         if self._tree_watch is None and not self.gone:
-            assert self.pid is not None and self._tree is not None
-            if not self._stop_tree and not system.has_process_table():
-                self._signal_tree(self._stop_signal)  # the watch sees nobody there whom to tell
-            self._tree_watch = TreeWatch(
-                self._loop,
-                self._tree,
-                self.pid,
-                self._stop_signal,
-                self._told,
-                self._handle_gone,
-            )
+            assert self._tree is not None
+            self._tree_watch = TreeWatch(self._loop, self._tree, self._handle_gone)
 
     def _handle_gone(self) -> None:
         if self.gone:
             return
         self.gone = True
-        self._tree_is_left = False
         self._io.drain()
-        if self._on_gone is not None:
-            self._on_gone(self)
-        self._close_if_done()
+        try:
+            if self._on_gone is not None:
+                self._on_gone(self)
+        finally:
+            self._close_if_done()
 
     def _close_if_done(self) -> None:
         if self.gone and not self.closed and self._io.is_at_its_end:
             self.closed = True
-            if self._on_closed is not None:
-                self._on_closed(self)
-            self._io.close_emitters()
-            self._stats.close()
-            self._loop.close()
+            try:
+                if self._on_closed is not None:
+                    self._on_closed(self)
+            finally:
+                if self._again is not None:
+                    self._again.cancel()
+                self._io.close_emitters()
+                self._stats.close()
+                self._loop.close()
 
     def close(self) -> None:
-        """Let go of it: read what is there, and neither read nor wait any more. Loop's thread only.
-
-        The process is not stopped by this.
-        """
-        if self._child_watch is not None and self.exit_status is None:
-            self._child_watch.close()
+        """Let go of it without stopping it: read what is there, and wait no more. Loop's thread only."""
+        if self._child is not None and self.exit_status is None and not self.gone:
+            self._child.let_go()
+            if self._child_watch is not None:
+                self._child_watch.close()
         if self._tree_watch is not None:
             self._tree_watch.close()
         self._stats.stop()
@@ -325,31 +326,28 @@ class Process:
     def stop(self) -> None:
         """Send the stop signal to the process and to all that it has started, or to it first."""
         self.stopping = True
-        if self._stop_tree:
-            self._signal_tree(self._stop_signal, self._told)
-        else:
+        if not self._stop_tree:
             self.kill(self._stop_signal)
+        elif self._tree is not None and not self.gone and self._tree.stop():
+            self._loop.call_soon_threadsafe(self._stop_again_later)
         if self._hangs_up:
             for signum in (signal.SIGHUP, signal.SIGCONT):
                 self.kill(signum, tree=self._stop_tree)
-        if self._tree_is_left:
+        if self.left_behind and not self.gone:
             self._loop.call_soon_threadsafe(self._watch_tree)
 
-    def kill(self, signum: int, *, tree: bool = False) -> None:
-        """Send `signum` to the process, or to its whole tree. One that is gone is no error."""
-        if tree:
-            self._signal_tree(signum)
-            return
-        with self._signal_lock:
-            if self.pid is not None and self.active:
-                os.kill(self.pid, signum)
+    def _stop_again_later(self) -> None:
+        if self._tree is not None and not self.gone:
+            self._again = self._loop.call_later(YOUTH, self._tree.stop_again)
 
-    def _signal_tree(self, signum: int, told: Told | None = None) -> None:
-        """Send `signum` to all of the tree, and note in `told` who has got it."""
-        with self._signal_lock:
-            if self.pid is None or self._tree is None or self.gone:
-                return
-            self._tree.send(signum, leader_is_there=self.active, told=told)
+    def kill(self, signum: int, *, tree: bool = False) -> bool:
+        """Send `signum` to the process, or to its whole tree. One that is gone is no error.
+
+        False if the system refuses it of some: those that are another user's, by `sudo` for one.
+        """
+        if self._tree is None or self.gone:
+            return True
+        return self._tree.send(signum) if tree else self._tree.send_to_leader(signum)
 
     # ---- output
 

@@ -46,7 +46,7 @@ class ProcessIO:
     """The pipes of one process, `id` and `name` being what its messages carry.
 
     `on_end()` is called, from the loop, when a stream has been read to its end. Loop's thread only,
-    but for `open`, `send` and the subscriptions.
+    but for `open`, `take_inputs`, `send` and the subscriptions.
     """
 
     def __init__(
@@ -62,8 +62,6 @@ class ProcessIO:
         pty: bool | Size,
         tty: bool | Size,
     ) -> None:
-        if len(redirect_output) > 2:
-            raise ValueError("redirect_output labels stdout and stderr: two labels at the most")
         self._loop = loop
         self._id = id
         self._name = name
@@ -107,17 +105,21 @@ class ProcessIO:
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         return plumbing
 
-    def watch(self, plumbing: Plumbing) -> None:
-        """Begin to read and write what was opened."""
+    def take_inputs(self, plumbing: Plumbing) -> None:
+        """Be ready for what is to be written, before anybody hears that the process runs."""
         if plumbing.input is not None:
             self._inputs[STDIN] = InputPipe(self._loop, plumbing.input)
+        for label, fd in plumbing.stream_inputs:
+            self._inputs[label] = InputPipe(self._loop, fd)
+
+    def watch(self, plumbing: Plumbing) -> None:
+        """Begin to read what was opened."""
         for label, fd in plumbing.outputs:
             output = OutputPipe(self._loop, fd, label, self._publish_output)
             self._outputs.append(output)
             if self._pty or self._tty:
                 self._terminals.append(output)
         for label, fd in plumbing.streams:
-            self._inputs[label] = InputPipe(self._loop, os.dup(fd))  # each end is closed by itself
             self._outputs.append(OutputPipe(self._loop, fd, label, self._publish_stream))
         if self._reading:
             self.resume()

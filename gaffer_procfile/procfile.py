@@ -91,7 +91,7 @@ def parse(data: bytes, file: str) -> Procfile:
         name, command = before.strip(_BLANKS), after.lstrip(_BLANKS)
         block_end = _block_end(lines, number) if colon else number
 
-        if _is_foreign(name, colon, block_end > number, first=not entries and not problems):
+        if block_end > number and name in _FOREIGN_ROOTS:
             message = "this looks like YAML, not like a Procfile"
             foreign = ProcfileError(message, file=file, line=number, hint=EXAMPLE)
             return Procfile(file, (), (foreign,))
@@ -101,7 +101,10 @@ def parse(data: bytes, file: str) -> Procfile:
             message = f"{_quoted(name)} opens a YAML block, lines {number} to {block_end} left out"
             report(number, message, "a command stands in the line of its name")
         elif not name or not _NAME_CHARACTERS.issuperset(name):
-            hint = "a name has letters, digits, '-' and '_'"
+            unseen = unseen_beginning(name)
+            hint = (
+                f"it begins with {unseen}" if unseen else "a name has letters, digits, '-' and '_'"
+            )
             report(number, f"{_quoted(name)} is not a process name, line left out", hint)
         elif not command.strip(_BLANKS):
             report(number, f"{_quoted(name)} has no command, left out", EXAMPLE)
@@ -120,16 +123,23 @@ def write(entries: Iterable[Entry]) -> bytes:
     return b"".join(os.fsencode(f"{entry.name}: {entry.command}\n") for entry in entries)
 
 
+def unseen_beginning(text: str) -> str | None:
+    """What `text` begins with, if that looks like nothing, or a blank, and is none for the shell.
+
+    It comes along with what is copied from a web page.
+    """
+    first = text[:1]
+    if first.isascii() or first.isprintable() or "\udc80" <= first <= "\udcff":
+        return None
+    import unicodedata  # only here
+
+    name = unicodedata.name(first, "")
+    return f"U+{ord(first):04X}" + (f", {name}" if name else "")
+
+
 def _has_content(line: str) -> bool:
     text = line.strip()
     return bool(text) and not text.startswith("#")
-
-
-def _is_foreign(name: str, colon: str, opens_block: bool, *, first: bool) -> bool:
-    """Whether a line shows that the file as a whole is YAML, and none of its lines to be run."""
-    if opens_block:
-        return name in _FOREIGN_ROOTS
-    return first and not colon and name == "---"
 
 
 def _block_end(lines: Sequence[str], number: int) -> int:
@@ -157,7 +167,7 @@ def _indent(line: str) -> int:
 
 def _quoted(text: str) -> str:
     """`text` for a message: short, and safe to print whatever bytes it has."""
-    text = text.strip()
+    text = text.strip(_BLANKS)
     text = text if len(text) <= 40 else text[:39] + "…"
     if text.isprintable():
         return repr(text)

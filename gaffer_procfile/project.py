@@ -12,18 +12,33 @@ from . import formation as formations
 from .environment import Variable
 from .errors import GafferError, ProcfileError
 from .planning import service as services
-from .planning.locations import directories, find_locations, is_pattern
+from .planning.locations import (
+    Location,
+    absolute,
+    assign,
+    directories,
+    find_locations,
+    is_pattern,
+    join,
+    tell_where_named,
+)
+from .planning.locations import locate as locate_service
 from .planning.options import Options
 from .planning.plan import Plan, Template, install
 from .planning.ports import assign_ports
-from .planning.selection import Members, find_dependencies, leaves_out_release, select
-from .planning.service import Location
+from .planning.selection import (
+    Members,
+    find_dependencies,
+    find_loop,
+    find_strangers,
+    leaves_out_release,
+    select,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .config import Config
     from .dependency import Dependency
     from .environment import Environment
     from .planning.service import Entry, Service
@@ -37,16 +52,18 @@ __all__ = ["Location", "Options", "Plan", "Template", "check", "install", "load"
 
 def locate(options: Options) -> Location:
     """Where the first service is. ProcfileError if the directory is gone."""
-    return services.locate(options.request(directories(options)[0]))
+    return locate_service(options.request(directories(options)[0]))
 
 
 def _set_apart(found: Sequence[Service]) -> None:
-    """Give two groups of one name the names of the directories above them, too."""
+    """Give groups of one name those of the directories above them, too; one that was given stays."""
     names = [service.group for service in found]
+    given = [service.group for service in found if service.location.request.group is not None]
     for service in found:
-        if names.count(service.group) > 1:
+        stays = service.location.request.group is not None and given.count(service.group) == 1
+        if names.count(service.group) > 1 and not stays:
             above = os.path.basename(os.path.dirname(service.location.directory))
-            service.group = f"{above}-{service.group}".replace(":", "-")
+            service.group = f"{services.as_group(above)}-{service.group}"
     taken: dict[str, Service] = {}
     for service in found:
         other = taken.setdefault(service.group, service)
@@ -58,6 +75,18 @@ def _set_apart(found: Sequence[Service]) -> None:
             )
 
 
+def find_members(options: Options) -> Members:
+    """All entries, as far as the files can be read: for who can do without some, or without any."""
+    found = []
+    for location in find_locations(options, []):
+        try:
+            found.append(services.read(location))
+        except ProcfileError:
+            continue  # there is none, or it is broken
+    _set_apart(found)
+    return Members(found)
+
+
 # ---- the plan
 
 
@@ -65,7 +94,7 @@ def load(options: Options) -> Plan:
     """Read the project's files; nothing is started. The first error found is raised."""
     in_places: list[GafferError] = []
     locations = find_locations(options, in_places)
-    _raise_first(in_places)
+    _raise_errors(in_places)
     _raise_errors(problem for location in locations for problem in location.problems)
     found = []
     for location in locations:
@@ -80,44 +109,51 @@ def load(options: Options) -> Plan:
     dependencies, problems = find_dependencies(members)
     if options.selection.with_dependencies:
         _raise_first(problems)
+        _raise_first(find_loop(members, dependencies))
     counts = select(options.selection, members, dependencies)
+    waiting = {
+        full: [needed for needed in dependencies[full] if counts.get(needed.name)]
+        for full in dependencies
+        if full in counts
+    }
+    _raise_first(find_loop(members, waiting))
 
     notes = [note for location in locations for note in location.notes]
     first_ports: Mapping[str, int] = assign_ports(
         found, counts, notes, options.port, options.port_step
     )
+    directory = _project_directory(options, locations)
+    moved_ports: Mapping[str, int] = {}
     if options.move_ports is not None:
-        directory = _project_directory(options, locations)
-        first_ports, note = options.move_ports(
-            directory, first_ports, counts, members.names.display
-        )
+        ports, note = options.move_ports(directory, first_ports, counts, members.names.display)
         notes += [note] if note is not None else []
+        if ports != first_ports:
+            first_ports = moved_ports = ports
     for full in leaves_out_release(options.selection, members, counts):
         name = members.names.short(full)
         notes.append(f"{name} is a one-off, left out; `gaffer run {name}` runs it")
-    templates, noticed = _templates(options, members, counts, first_ports, dependencies)
+    templates, noticed = _templates(options, members, counts, first_ports, waiting)
     _raise_errors(noticed)
-    warnings = [
-        problem
-        for problem in (
-            *(problem for location in locations for problem in location.problems),
-            *(problem for service in found for problem in service.problems),
-            *noticed,
-        )
-        if problem.severity == "warning"
-    ]
-    directory = _project_directory(options, locations)
-    return Plan(directory, found, members.names, templates, notes, warnings)
+    in_places += [problem for location in locations for problem in location.problems]
+    in_places += [problem for service in found for problem in service.problems]
+    noticed += find_strangers(options.selection, members)
+    warnings = _once(problem for problem in (*in_places, *noticed) if problem.severity == "warning")
+    return Plan(directory, found, members.names, templates, notes, warnings, moved_ports)
 
 
 def _project_directory(options: Options, locations: Sequence[Location]) -> str:
     """The project's: that of the gaffer.yaml with the groups, or from where several were named."""
     if len(options.directories) > 1 or any(map(is_pattern, options.directories)):
-        return services.absolute(os.curdir)
+        return absolute(os.curdir)
     above = locations[0].request.above
     if above is not None:
         return os.path.dirname(above.files[0])
     return locations[0].directory
+
+
+def _once(problems: Iterable[GafferError]) -> list[GafferError]:
+    """What is wrong with what holds for several services is found in each of them."""
+    return list({str(problem): problem for problem in problems}.values())
 
 
 def _raise_errors(problems: Iterable[GafferError]) -> None:
@@ -155,9 +191,6 @@ def _templates(
             _set_addresses(variables, service, of_groups, first_ports)
             values = variables.values()
         settings = entry.settings
-        needed = [
-            dependency for dependency in dependencies.get(full, ()) if counts.get(dependency.name)
-        ]
         cwd = settings.cwd
         templates.append(
             Template(
@@ -172,7 +205,7 @@ def _templates(
                 instances=counts[full],
                 index=index,
                 source=entry.source,
-                depends_on=needed,
+                depends_on=dependencies.get(full, ()),
                 ready=settings.ready,
                 healthy=settings.healthy,
                 watch=settings.watch,
@@ -246,15 +279,21 @@ def _refine(
     variables: Environment, entry: Entry, service: Service, override: bool
 ) -> list[GafferError]:
     """Set what gaffer.yaml says for one process; what is wrong with that."""
-    location, settings = service.location, entry.settings
-    files = [(services.join(location.start, file), True) for file in settings.env_files or ()]
-    problems = environments.extend(variables, files, override=override)
+    settings = entry.settings
+    files = [(join(service.location.start, file), True) for file in settings.env_files or ()]
+    words = {path: file for (path, _), file in zip(files, settings.env_files or (), strict=True)}
+    problems = tell_where_named(
+        environments.extend(variables, files, override=override),
+        lambda path: service.place_of(entry.name, "env_files", words[path]),
+    )
     if settings.env:
-        config, above = location.config, location.request.above
-        configs: list[tuple[Config, tuple[str, ...]]] = []
-        configs += [(config, ("processes", entry.name, "env"))] if config is not None else []
-        configs += [(above, ("defaults", "env"))] if above is not None else []
-        problems += services.assign(variables, settings.env, configs, override)
+        problems += assign(
+            variables,
+            settings.env,
+            lambda name: service.place_of(entry.name, "env", name),
+            override,
+            is_for_shell=settings.shell is not False,
+        )
     return problems
 
 
@@ -263,6 +302,10 @@ def _refine(
 
 def check(options: Options) -> list[GafferError]:
     """All that is wrong, at once: of the environment files, the Procfiles and the options."""
+    return _once(_problems(options))
+
+
+def _problems(options: Options) -> list[GafferError]:
     problems: list[GafferError] = []
     found: list[Service] = []
     for location in find_locations(options, problems):
@@ -283,12 +326,14 @@ def check(options: Options) -> list[GafferError]:
         return [*problems, error]
     members = Members(found)
     dependencies, of_graph = find_dependencies(members)
-    problems += of_graph
+    problems += [*of_graph, *find_loop(members, dependencies)]
     try:
         counts = select(options.selection, members, dependencies)
     except GafferError as error:
         problems.append(error)
         counts = dict.fromkeys(members.entries, 1)
+    else:
+        problems += find_strangers(options.selection, members)
     first_ports = dict.fromkeys(members.entries, formations.DEFAULT_PORT)
     try:
         first_ports = assign_ports(found, counts, [], options.port, options.port_step)
@@ -308,7 +353,10 @@ def _unavailable(service: Service) -> Iterable[GafferError]:
     for entry in service.entries:
         directory = os.path.join(service.location.directory, entry.settings.cwd or "")
         if not os.path.isdir(directory):
-            yield _no_directory(service, entry, directory)
+            # No error: it may be made until the process is started.
+            what = "is not a directory" if os.path.exists(directory) else "doesn't exist"
+            message = f"cwd {entry.settings.cwd} {what}"
+            yield service.problem(entry.name, "cwd", message, severity="warning")
             continue
         reason = commands.unavailable(
             entry.command, directory, path.value if path is not None else None
@@ -317,15 +365,3 @@ def _unavailable(service: Service) -> Iterable[GafferError]:
             yield ProcfileError(
                 f"{entry.name}: {reason}", file=entry.file, line=entry.line, severity="warning"
             )
-
-
-def _no_directory(service: Service, entry: Entry, directory: str) -> GafferError:
-    """A warning: it may be made until the process is started."""
-    what = "is not a directory" if os.path.exists(directory) else "doesn't exist"
-    message = f"{entry.name}: cwd {entry.settings.cwd} {what}"
-    config = service.location.config or service.location.request.above
-    if config is None:
-        return ProcfileError(message, file=entry.file, line=entry.line, severity="warning")
-    problem = config.problem(("processes", entry.name, "cwd"), message)
-    problem.severity = "warning"
-    return problem

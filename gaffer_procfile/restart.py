@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .lean import deque
 
 TYPE_CHECKING = False
@@ -32,7 +34,7 @@ class BackOff:
         self,
         first: float = 0.5,
         factor: float = 2.0,
-        cap: float = 30.0,
+        cap: float = 10.0,
         jitter: float = 0.1,
         quiet: float = 10.0,
         attempts: int = 10,
@@ -113,7 +115,6 @@ class RestartHistory:
 
     def _chance(self) -> float:
         if self._random is None:
-            from random import random  # 5 ms, when something has gone wrong anyway
-
-            self._random = random
+            # `random` takes 5 ms to import, and a descriptor, when something has gone wrong anyway.
+            return int.from_bytes(os.urandom(4), "big") / 2**32
         return self._random()

@@ -8,7 +8,7 @@ import os
 from _collections_abc import Mapping, Sequence
 
 from .lean import signal
-from .posix.spawn import Credentials, split_args
+from .posix.spawn import find_credentials, split_args
 from .restart import POLICIES, BackOff, FlappingInfo
 
 TYPE_CHECKING = False
@@ -36,14 +36,23 @@ def check(cmd: str, settings: Mapping[str, Any]) -> None:
             _check(name, value, _KINDS[name])
     if settings.get("tty") and not settings.get("redirect_output"):
         raise ValueError("tty needs a label in redirect_output, for what the terminal shows")
-    if (port := settings.get("port")) is not None:
-        last = port + max(1, settings.get("numprocesses") or 0) - 1
-        if last > LAST_PORT:
-            raise ValueError(f"the port of the last instance would be {last}, past {LAST_PORT}")
-    Credentials(settings.get("uid"), settings.get("gid"))
+    check_ports(settings.get("port"), settings.get("numprocesses") or 1)
+    find_credentials(settings.get("uid"), settings.get("gid"))
     _split("args", settings.get("args"))
     if not settings.get("shell"):
         _split("cmd", cmd)
+
+
+def check_change(i: int) -> None:
+    """Raise TypeError if `i` can't be so many processes more or fewer."""
+    _check("i", i, _COUNT)
+
+
+def check_ports(first: int | None, numprocesses: int) -> None:
+    """Raise ValueError if there aren't so many ports from `first` on; None stands for no port."""
+    last = 0 if first is None else first + numprocesses - 1
+    if last > LAST_PORT:
+        raise ValueError(f"the port of the last instance would be {last}, past {LAST_PORT}")
 
 
 def _check(name: str, value: Any, kind: Kind) -> None:
@@ -137,6 +146,7 @@ _OWNER: Kind = (
     lambda value: _is_whole(value) or isinstance(value, str),
     _is_owner,
 )
+_COUNT: Kind = ("a number of processes", _is_whole, _anything)
 _SECONDS: Kind = ("a number of seconds", _is_number, lambda value: 0 <= value <= LONGEST)
 _SIZE: Kind = (
     "True, False or (rows, columns)",
@@ -160,6 +170,7 @@ _KINDS: dict[str, Kind] = {
     "depends_on": ("a list of names", _are_texts, _anything),
     "detach": _FLAG,
     "env": _ENVIRONMENT,
+    "expand": _FLAG,
     "flapping": (
         "a FlappingInfo of numbers",
         lambda value: isinstance(value, FlappingInfo),

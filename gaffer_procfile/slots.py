@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .loop import Cancellable
     from .process import Process
     from .restart import RestartHistory
+    from .state import ProcessState
 
 PENDING = "pending"  # a process is to be started as soon as it can be
 STARTING = "starting"  # it is being started
@@ -25,6 +26,7 @@ GAVE_UP = "gave-up"  # its process ended too often
 REMOVED = "removed"  # there is no such slot any more
 
 AT_REST = (STOPPED, EXITED, FAILED, GAVE_UP)
+WILL_RESTART = (PENDING, BACKING_OFF)  # what an exit event says of one that isn't the last
 
 # From which state to which, and the events that tell of it; None is a move that nobody is told of.
 MOVES: dict[tuple[str, str], tuple[str | None, ...]] = {
@@ -58,8 +60,9 @@ MOVES: dict[tuple[str, str], tuple[str | None, ...]] = {
 class Slot:
     """The place of one process of a template.
 
-    `process` is there until nothing is left of it. `then` is the state that follows STOPPING. `end`
-    is how its last process has ended: exit status, signal, and why if it couldn't be executed.
+    `process` is there until nothing is left of it, `port` the one that it was told. `then` is the
+    state that follows STOPPING. `end` is how its last process has ended: exit status, signal, and
+    why if it couldn't be executed.
     """
 
     __slots__ = (
@@ -67,6 +70,7 @@ class Slot:
         "end",
         "history",
         "number",
+        "port",
         "process",
         "started_at",
         "state",
@@ -80,6 +84,7 @@ class Slot:
         self.state = PENDING
         self.then = PENDING
         self.process: Process | None = None
+        self.port: int | None = None
         self.end: tuple[int | None, int | None, str | None] = (None, None, None)
         self.started_at = 0.0
         self.delay = 0.0  # seconds of BACKING_OFF
@@ -95,3 +100,40 @@ class Slot:
         if event not in MOVES.get((self.state, state), ()):
             raise RuntimeError(f"{self!r} can't become {state} by {event}")
         self.state = state
+
+
+class Claims:
+    """What only one may have, such as a port: whose process has it, and who waits for it to go."""
+
+    __slots__ = ("_holders", "_waiting")
+
+    def __init__(self) -> None:
+        self._holders: dict[object, list[Slot]] = {}
+        self._waiting: dict[object, list[ProcessState]] = {}
+
+    def take(self, slot: Slot, thing: object) -> None:
+        """The process of a slot has it; None is nothing."""
+        if thing is not None:
+            self._holders.setdefault(thing, []).append(slot)
+
+    def must_wait(self, who: ProcessState, *things: object) -> bool:
+        """Whether a process that goes still has one of these. Who keeps it is waited for by nobody."""
+        for thing in things:
+            if any(slot.state == STOPPING for slot in self._holders.get(thing, ())):
+                waiting = self._waiting.setdefault(thing, [])
+                if who not in waiting:
+                    waiting.append(who)
+                return True
+        return False
+
+    def release(self, slot: Slot, *things: object) -> list[ProcessState]:
+        """Nothing is left of the process of a slot: who has waited for what it had of these."""
+        free: list[ProcessState] = []
+        for thing in things:
+            holders = self._holders.get(thing, [])
+            if slot in holders:
+                holders.remove(slot)
+                if not holders:
+                    del self._holders[thing]
+                free += self._waiting.pop(thing, ())
+        return free

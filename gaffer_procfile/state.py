@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import os
 
-from .lean import deque, signal
-from .loop import adapt
+from .lean import deque
 from .process import Process
-from .restart import BackOff, ExitHistory, FlappingInfo, RestartHistory
-from .settings import check
-from .slots import Slot
+from .restart import BackOff, ExitHistory, FlappingInfo, RestartHistory, is_restarted
+from .settings import check, check_change, check_ports
+from .slots import BACKING_OFF, EXITED, FAILED, GAVE_UP, PENDING, STOPPED, STOPPING, Slot
+from .tracker import ProcessTracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from .events import Listener
     from .loop import Cancellable
     from .process import Callback, ExitCallback
 
-__all__ = ["ExitHistory", "FlappingInfo", "ProcessState", "ProcessTracker"]
+__all__ = ["FlappingInfo", "ProcessState", "ProcessTracker"]
 
 GRACEFUL_TIMEOUT = 30.0  # seconds between the stop signal and SIGKILL
+UNSTARTABLE_DELAY = 1.0  # seconds; what can't be executed would fail again as fast as we can try
 
 _PROCESS_SETTINGS = (
     "args",
@@ -31,6 +32,7 @@ _PROCESS_SETTINGS = (
     "cwd",
     "detach",
     "shell",
+    "expand",
     "redirect_output",
     "redirect_input",
     "custom_streams",
@@ -99,10 +101,32 @@ class ProcessState:
         return not self.stopped
 
     @property
+    def awaits_start(self) -> bool:
+        """Whether it was neither started nor stopped so far."""
+        return self.stopped and not self.slots
+
+    @property
+    def kept_empty(self) -> list[Slot]:
+        """The slots whose process was stopped while the others go on."""
+        if self.stopped:
+            return []
+        return [
+            slot
+            for slot in self.slots.values()
+            if slot.state == STOPPED or (slot.state == STOPPING and slot.then == STOPPED)
+        ]
+
+    @property
     def holds_anything(self) -> bool:
-        """Whether anything is left of its processes, but what is detached."""
+        """Whether anything is left of its processes."""
+        return any(slot.process is not None for slot in self.slots.values())
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether anything is left of what was told to stop, but what can't be killed."""
         return any(
-            slot.process is not None and not slot.process.detach for slot in self.slots.values()
+            slot.state == STOPPING and not (slot.process is not None and slot.process.unkillable)
+            for slot in self.slots.values()
         )
 
     @property
@@ -136,6 +160,7 @@ class ProcessState:
             on_exit_cb=on_exit,
             on_gone_cb=on_gone,
             on_closed_cb=on_closed,
+            checked=True,
             **settings,
         )
         for listener in self._stats_listeners:
@@ -146,13 +171,18 @@ class ProcessState:
         """The environment of the process in the slot `instance`."""
         env: dict[str, str] = dict(os.environ) if self.settings.get("os_env") else {}
         env.update(self.settings.get("env", {}))
-        port: int | None = self.settings.get("port")
+        port = self.port(instance)
         if port is not None:
-            env["PORT"] = str(port + instance - 1)
+            env["PORT"] = str(port)
         per_instance: Mapping[str, str] = self.settings.get("instance_env", {})
         for name, value in per_instance.items():
             env[name] = value.replace("{instance}", str(instance))
         return env
+
+    def port(self, instance: int) -> int | None:
+        """The port of the process in the slot `instance`, if it has one."""
+        first: int | None = self.settings.get("port")
+        return None if first is None else first + instance - 1
 
     def slot(self, number: int) -> Slot:
         """The slot of this number, made if it isn't there."""
@@ -165,14 +195,17 @@ class ProcessState:
         return RestartHistory(self.back_off) if self.back_off is not None else None
 
     def ttin(self, i: int = 1) -> int:
-        """Want `i` processes more; how many there should be now."""
-        self.numprocesses = max(0, self.numprocesses + i)
-        return self.numprocesses
+        """Want `i` processes more; how many there should be now. Raises TypeError unless `i` is a whole
+        number, ValueError if there is no port for so many."""
+        check_change(i)
+        wanted = max(0, self.numprocesses + i)
+        check_ports(self.settings.get("port"), wanted)
+        self.numprocesses = wanted
+        return wanted
 
     def ttou(self, i: int = 1) -> int:
         """Want `i` processes fewer, down to none; how many there should be now."""
-        self.numprocesses = max(0, self.numprocesses - i)
-        return self.numprocesses
+        return self.ttin(-i)
 
     def reset(self) -> None:
         """Be as at first: as many processes wanted, no exit remembered."""
@@ -193,6 +226,27 @@ class ProcessState:
         is_well, self.may_retry = self._exits.add(now)
         return is_well
 
+    def after_exit(
+        self, slot: Slot, status: int, signum: int, now: float, *, is_last: bool = False
+    ) -> str:
+        """The state that follows when a slot's process has ended so, by itself, at `now` (seconds).
+
+        BACKING_OFF is for `slot.delay` seconds. `is_last`: nothing is started any more.
+        """
+        assert slot.process is not None
+        if is_last or slot.process.detach or not is_restarted(self.restart, status, signum):
+            return FAILED if status or signum else EXITED
+        if slot.history is not None:
+            delay = slot.history.add(now, now - slot.started_at)
+            if delay is None:
+                return GAVE_UP
+        elif slot.process.pid is None:
+            delay = UNSTARTABLE_DELAY
+        else:
+            return PENDING
+        slot.delay = delay
+        return BACKING_OFF
+
     def stats(self) -> dict[str, Any]:
         """The figures of each process, and the sums of their `cpu` and `mem`."""
         infos = [process.info for process in self.list_processes()]
@@ -212,8 +266,9 @@ class ProcessState:
     def unmonitor(self, listener: Listener) -> None:
         if listener in self._stats_listeners:
             self._stats_listeners.remove(listener)
-            for process in self.running:
-                process.unmonitor(listener)
+            for slot in self.slots.values():  # also those that are being stopped
+                if slot.process is not None:
+                    slot.process.unmonitor(listener)
 
 
 def _stop_timeout(settings: Mapping[str, Any]) -> float:
@@ -221,56 +276,3 @@ def _stop_timeout(settings: Mapping[str, Any]) -> float:
         "stop_timeout", settings.get("graceful_timeout", GRACEFUL_TIMEOUT)
     )
     return timeout
-
-
-class ProcessTracker:
-    """Sees to it that what was told to stop does end: SIGKILL to its tree when its time is up.
-
-    `check` and `on_done` may be called from any thread.
-    """
-
-    def __init__(self, loop: Any, on_kill: Callable[[Process], object] | None = None) -> None:
-        self._loop = adapt(loop)
-        self._on_kill = on_kill
-        self._tracked: dict[int, tuple[Process, Cancellable]] = {}
-        self._waiting: list[Callable[[], object]] = []
-
-    def check(self, process: Process, graceful_timeout: float) -> None:
-        """Kill `process` in `graceful_timeout` seconds, unless `uncheck`ed until then."""
-        self._loop.call_soon_threadsafe(self._check, process, graceful_timeout)
-
-    def _check(self, process: Process, graceful_timeout: float) -> None:
-        if process.id not in self._tracked and not process.gone:
-            timer = self._loop.call_later(graceful_timeout, self._kill, process)
-            self._tracked[process.id] = (process, timer)
-
-    def _kill(self, process: Process) -> None:
-        if self._on_kill is not None:
-            self._on_kill(process)
-        process.kill(signal.SIGKILL, tree=True)
-
-    def uncheck(self, process: Process) -> None:
-        """`process` is gone. Loop's thread only."""
-        if process.id in self._tracked:
-            self._tracked.pop(process.id)[1].cancel()
-        self._report()
-
-    def kill_all(self) -> None:
-        """Wait for nobody any longer. Loop's thread only."""
-        for process, _timer in list(self._tracked.values()):
-            self._kill(process)
-
-    def on_done(self, callback: Callable[[], object]) -> None:
-        """Call `callback()` in the loop's thread, once, as soon as nothing is tracked."""
-        self._loop.call_soon_threadsafe(self._wait, callback)
-
-    def _wait(self, callback: Callable[[], object]) -> None:
-        self._waiting.append(callback)
-        self._report()
-
-    def _report(self) -> None:
-        while self._waiting and not self._tracked:
-            self._waiting.pop(0)()
-
-    def close(self) -> None:
-        self._loop.close()

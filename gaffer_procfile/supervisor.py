@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from . import slots
 from .lean import deque
-from .restart import is_restarted
-from .state import ProcessTracker
+from .stop_order import StopOrder
+from .tracker import ProcessTracker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from threading import RLock
     from typing import Any
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .slots import Slot
     from .state import ProcessState
 
-UNSTARTABLE_DELAY = 1.0  # seconds
 AT_ONCE = 4  # of one template, in one turn of the loop: hundreds would hold up everything else
 
 
@@ -41,7 +40,6 @@ class Supervisor:
         self.running: dict[int, Process] = {}
         self.unclosed: dict[int, Process] = {}
         """Those of which something is left: running, stopping, or with output still to be read."""
-        self.stopping = False
         self._loop = loop
         self._lock = lock
         self._publish = publish
@@ -49,20 +47,23 @@ class Supervisor:
         self._next_id = next_id
         self._due: dict[ProcessState, int] = {}  # how many were to be started in this turn
         self._tracker = ProcessTracker(loop, self._handle_kill)
-        self._removed: dict[str, list[ProcessState]] = {}  # and not gone yet, by name
-        self._successors: dict[str, ProcessState] = {}  # what waits until those are
-        self._to_stop: list[ProcessState] = []  # by `stop_all`, and not told yet
-        self._ending: list[ProcessState] = []  # by `stop_all`, of which something is left
+        self._claims = slots.Claims()  # ports, and names of the removed
+        self._stop_order: StopOrder | None = None  # of `stop_all`
         self._on_stopped: Callable[[], object] | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether all is being stopped."""
+        return self._stop_order is not None
 
     # ---- what the manager asks for
 
-    def start(self, state: ProcessState) -> None:
-        """Run all of a template, also what was stopped one by one or has ended for good."""
+    def start(self, state: ProcessState, but: Collection[Slot] = ()) -> None:
+        """Run all of a template `but` these, also what was stopped one by one or has ended for good."""
         self._cancel_retry(state)
         state.stopped = False
         self._publish("start", state.name)
-        for slot in state.slots.values():
+        for slot in (each for each in state.slots.values() if each not in but):
             if slot.state == slots.STOPPING:
                 slot.then = slots.PENDING
             elif slot.state in slots.AT_REST or slot.state == slots.BACKING_OFF:
@@ -74,13 +75,12 @@ class Supervisor:
         """Start what is missing, stop what is too much. Many are started over some turns of the loop."""
         if state.stopped or self.stopping:
             return
-        if state.name in self._removed and state not in self._removed[state.name]:
-            self._successors[state.name] = state  # it may want the same ports
-            return
         may_start = True
         for number in range(1, state.numprocesses + 1):
             slot = state.slot(number)
             if slot.state == slots.PENDING:
+                if self._claims.must_wait(state, state.name, state.port(number)):
+                    continue
                 may_start = may_start and (at_once or self._may_start(state))
                 if may_start:
                     self._spawn(state, slot)
@@ -100,14 +100,23 @@ class Supervisor:
             if not (spare_detached and slot.process is not None and slot.process.detach):
                 self._end(state, slot, "stop_pid", slots.STOPPED)
 
+    def call_off(self, state: ProcessState) -> None:
+        """Stop all of a template, or what is yet to be started, as somebody asks for."""
+        if state.awaits_start:
+            state.stopped = False
+            for number in range(1, state.numprocesses + 1):
+                state.slot(number)
+        self.stop(state)
+
     def remove(self, state: ProcessState) -> None:
         """Stop all of a template that is to be forgotten."""
         self.stop(state)
-        if state.holds_anything:
-            self._removed.setdefault(state.name, []).append(state)
+        for slot in state.slots.values():
+            if slot.process is not None:
+                self._claims.take(slot, state.name)
 
     def stop_one(self, state: ProcessState, process: Process) -> None:
-        """Stop one process, and leave its slot empty."""
+        """Stop one process, and leave its slot empty, also of one that is being restarted."""
         self._end(state, state.slots[process.instance], "stop_pid", slots.STOPPED)
 
     def stop_all(self, states: Sequence[ProcessState], on_done: Callable[[], object]) -> None:
@@ -115,27 +124,18 @@ class Supervisor:
 
         `on_done()` is called when all of it has been told.
         """
-        self.stopping = True
-        self._to_stop = list(states)
+        self._stop_order = StopOrder(states)
         self._on_stopped = on_done
         self._stop_next()
 
     def _stop_next(self) -> None:
-        """Stop those that nothing depends on that is left; wait for the last of all."""
-        while self._to_stop:
-            self._ending = [state for state in self._ending if state.holds_anything]
-            left = self._ending + self._to_stop
-            needed = {name for state in left for name in state.depends_on}
-            free = [state for state in self._to_stop if state.name not in needed]
-            if not free:
-                if self._ending:
-                    return
-                free, needed = self._to_stop, set()  # they depend on each other
-            self._to_stop = [state for state in self._to_stop if state.name in needed]
+        """Stop those whose turn it is, if all is being stopped; after the last wait for all ends."""
+        if self._stop_order is None:
+            return
+        while free := self._stop_order.take():
             for state in free:
                 self.stop(state, spare_detached=True)
-            self._ending += free
-        if self._on_stopped is not None:
+        if self._stop_order.is_done and self._on_stopped is not None:
             on_done, self._on_stopped = self._on_stopped, None
             self._tracker.on_done(lambda: self._let_go(on_done))
 
@@ -144,20 +144,34 @@ class Supervisor:
             process.close()  # publishes what it reads, so:
         self._loop.call_soon(on_done)
 
-    def restart(self, state: ProcessState) -> None:
-        """Replace the processes one after the other, each when the one before has its successor."""
-        if self.stopping:
+    def replace(self, state: ProcessState, start: bool | None) -> None:
+        """Stop all of a template that has changed, and start it; None: but what was stopped."""
+        was_active, but = state.active, state.kept_empty if start is None else ()
+        self.stop(state)
+        self._publish("update", state.name)
+        if was_active if start is None else start:
+            self.start(state, but)
+
+    def restart(self, state: ProcessState, *, revive: bool = True) -> None:
+        """Replace the processes one after the other, each when the one before has its successor.
+
+        What was stopped is started, unless `revive` is False.
+        """
+        if self.stopping or (state.stopped and not revive):
             return  # there would be no successor
         state.forgive()
-        state.restarting = deque(
-            slot for slot in state.slots.values() if slot.state == slots.RUNNING
-        )
-        self._restart_next(state)
-        self.start(state)
+        under_way = [state.restarting[0]] if state.restarting else []
+        running = (slot for slot in state.slots.values() if slot.state == slots.RUNNING)
+        state.restarting = deque([*under_way, *running])
+        if not under_way:
+            self._restart_next(state)
+        self.start(state, () if revive else state.kept_empty)
 
     def restart_one(self, state: ProcessState, process: Process) -> None:
         """Replace one process, when those before it in a restart under way have been."""
         slot = state.slots[process.instance]
+        if slot.state == slots.STOPPING and slot.then == slots.STOPPED and not state.stopped:
+            slot.then = slots.PENDING
         if self.stopping or slot in state.restarting:
             return
         slot.history = state.new_history()
@@ -171,11 +185,9 @@ class Supervisor:
 
     def _kill(self) -> None:
         with self._lock:
-            in_turn, self._to_stop = self._to_stop, []
-            for state in in_turn:
-                self.stop(state, spare_detached=True)
-            if in_turn:
-                self._stop_next()
+            if self._stop_order is not None:
+                self._stop_order.is_urgent = True
+            self._stop_next()
         # What is told just now is tracked from the next turn on.
         self._loop.call_soon_threadsafe(self._tracker.kill_all)
 
@@ -222,6 +234,8 @@ class Supervisor:
         slot.started_at = self._loop.time()
         slot.stop_timeout = state.graceful_timeout  # an update is for those that come later
         slot.process = process
+        slot.port = state.port(slot.number)
+        self._claims.take(slot, slot.port)
         self.unclosed[process.id] = process
 
         def tell() -> None:
@@ -246,11 +260,11 @@ class Supervisor:
                 self.publish_of(process, event)
             else:
                 slot.move(slots.STOPPING)  # it couldn't be started, or has left others behind
-            self._stop(slot, process)
+            self._stop(state, slot, process)
 
-    def _stop(self, slot: Slot, process: Process) -> None:
+    def _stop(self, state: ProcessState, slot: Slot, process: Process) -> None:
+        self._tracker.check(process, slot.stop_timeout, lambda: self._handle_refusal(state, slot))
         process.stop()
-        self._tracker.check(process, slot.stop_timeout)
 
     def _go_on(self, state: ProcessState, slot: Slot, to: str) -> None:
         """Go on from a state in which nothing is waited for but perhaps time."""
@@ -293,53 +307,39 @@ class Supervisor:
             slot.end = (status, signum, process.reason)
             self._forget(state, process)
             by_itself = slot.state in (slots.STARTING, slots.RUNNING)
-            flaps = False
-            if not by_itself:
-                slot.move(slots.STOPPING, "exit")
-            elif process.detach or not is_restarted(state.restart, status, signum):
-                failed = status != 0 or signum != 0
-                slot.move(slots.FAILED if failed else slots.EXITED, "exit")
-            else:
-                flaps = self._restart_or_give_up(state, slot)
+            now = self._loop.time()
+            then = slot.then
+            if by_itself:
+                then = state.after_exit(slot, status, signum, now, is_last=self.stopping)
+            is_restarted = by_itself and then in slots.WILL_RESTART
+            flaps = is_restarted and not state.count_exit(now)
+            if is_restarted:
+                slot.then = then
+            slot.move(slots.STOPPING if is_restarted or not by_itself else then, "exit")
+            if flaps:
+                then = slots.STOPPED
             details: dict[str, Any] = {} if process.reason is None else {"reason": process.reason}
-            then = slot.then if slot.state == slots.STOPPING else slot.state
             if then == slots.BACKING_OFF:
                 details["delay"] = slot.delay
             if process.left_behind:
                 details["left_behind"] = True
+            if by_itself and self.stopping:
+                details["while_stopping"] = True
             self.publish_of(
                 process,
                 "exit",
                 exit_status=status,
                 term_signal=signum,
                 by_itself=by_itself,
-                then=slots.STOPPED if flaps else then,
+                then=then,
                 **details,
             )
-            if slot.state == slots.GAVE_UP:
+            if then == slots.GAVE_UP:
                 self.publish_of(process, "give_up")
-            elif by_itself and slot.state == slots.STOPPING:
-                self._stop(slot, process)  # the next one has to wait for what it has left behind
+            elif is_restarted and process.left_behind:
+                self._stop(state, slot, process)  # before the next one
             if flaps:
                 self._handle_flapping(state)
-
-    def _restart_or_give_up(self, state: ProcessState, slot: Slot) -> bool:
-        """Decide when a process is started again, if at all; whether the template flaps."""
-        now = self._loop.time()
-        slot.then = slots.PENDING
-        if slot.history is not None:
-            delay = slot.history.add(now, now - slot.started_at)
-            if delay is None:
-                slot.move(slots.GAVE_UP, "exit")
-                return False
-            slot.delay = delay
-            slot.then = slots.BACKING_OFF
-        elif slot.process is not None and slot.process.pid is None:
-            # Nothing has run: it would fail again, as fast as we can try.
-            slot.delay = UNSTARTABLE_DELAY
-            slot.then = slots.BACKING_OFF
-        slot.move(slots.STOPPING, "exit")
-        return not state.count_exit(now)
 
     def _handle_flapping(self, state: ProcessState) -> None:
         self._publish("flap", state.name)
@@ -364,25 +364,22 @@ class Supervisor:
                 self._go_on(state, slot, slot.then)
                 if slot.state == slots.BACKING_OFF:
                     slot.timer = self._loop.call_later(slot.delay, self._handle_delay, state, slot)
-            self.manage(state)
-            if state.restarting and state.restarting[0] is slot:
-                state.restarting.popleft()
-                self._restart_next(state)
-            self._release_name(state)
-            self._on_gone()
-            if self.stopping:
-                self._stop_next()
+            for each in (state, *self._claims.release(slot, state.name, slot.port)):
+                self.manage(each)
+            self._go_on_without(state, slot)
 
-    def _release_name(self, state: ProcessState) -> None:
-        """Let the template that has this one's name now begin, if nothing of it is left."""
-        removed = self._removed.get(state.name, [])
-        if state in removed and not state.holds_anything:
-            removed.remove(state)
-            if not removed:
-                del self._removed[state.name]
-                successor = self._successors.pop(state.name, None)
-                if successor is not None:
-                    self.manage(successor)
+    def _handle_refusal(self, state: ProcessState, slot: Slot) -> None:
+        """A process can't be killed: only its own slot waits for its end."""
+        with self._lock:
+            self._go_on_without(state, slot)
+
+    def _go_on_without(self, state: ProcessState, slot: Slot) -> None:
+        """Go on with what had to wait for the process of this slot."""
+        if state.restarting and state.restarting[0] is slot:
+            state.restarting.popleft()
+            self._restart_next(state)
+        self._on_gone()
+        self._stop_next()
 
     def _handle_delay(self, state: ProcessState, slot: Slot) -> None:
         with self._lock:
@@ -393,7 +390,8 @@ class Supervisor:
 
     def _handle_kill(self, process: Process) -> None:
         with self._lock:
-            self.publish_of(process, "kill")
+            is_urgent = self._stop_order is not None and self._stop_order.is_urgent
+            self.publish_of(process, "kill", **({"hastened": True} if is_urgent else {}))
 
     def _handle_closed(self, process: Process) -> None:
         with self._lock:

@@ -9,30 +9,47 @@ import stat
 PATIENCE = 1.0  # seconds until a pipe has to have a writer
 CHUNK = 65536  # bytes
 
+_DESCRIPTORS = ("/dev/fd/", "/proc/")
+_kept: dict[tuple[int, int], bytes] = {}  # of pipes, by device and inode
+
 
 def read(path: str) -> bytes:
     """All of the file at `path`. OSError if it can't be had.
 
     A pipe (`-f <(...)`) is read to its end, but not waited for if nobody writes to it. /dev/null is
-    an empty file, and any other device none: a terminal would wait for a person.
+    an empty file, and any other device none: a terminal would wait for a person. What came by a
+    descriptor is kept: it comes once, and who runs an entry of a Procfile reads that twice.
     """
     if os.path.isfile(path):
         with open(path, "rb") as stream:
             return stream.read()
     # It is opened at once, and not with its writer.
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
-        return _read_special(fd)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        if not os.path.islink(path):
+            raise
+        # Somebody wanted it to be there, so it isn't simply missing.
+        target = f"a link to {os.readlink(path)}, which isn't there"
+        raise OSError(errno.ENOLINK, target) from error
+    try:
+        return _read_special(fd, is_kept=path.startswith(_DESCRIPTORS))
     finally:
         os.close(fd)
 
 
-def _read_special(fd: int) -> bytes:
+def _read_special(fd: int, *, is_kept: bool) -> bytes:
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if stat.S_ISFIFO(status.st_mode):
-        return _read_pipe(fd)
+        key = status.st_dev, status.st_ino
+        data = _kept.get(key) if is_kept else None
+        if data is None:
+            data = _read_pipe(fd)
+            if is_kept:
+                _kept[key] = data
+        return data
     if status.st_rdev == os.stat(os.devnull).st_rdev:
         return b""
     raise OSError(errno.EINVAL, "neither a file nor a pipe")

@@ -114,6 +114,15 @@ def test_a_failure_is_shown_with_its_status(project: MakeProject) -> None:
     assert made.run("start", "--background", "--log-dir", "logs", "web", "none").status == 1
 
 
+def test_what_is_done_at_once_is_no_run_in_the_background(project: MakeProject) -> None:
+    made = project({"Procfile": "web: sleep 0.2\n"})
+    result = made.run("start", "-D", "--log-dir", "logs")
+    assert (result.status, result.stderr) == (0, "")
+    assert "web.1 has completed\n" in result.stdout
+    assert result.stdout.endswith("it has ended, the log is logs/gaffer.log\n")
+    assert "in the background" not in result.stdout
+
+
 def test_a_failure_that_ends_nothing_is_shown_too(
     project: MakeProject, down: list[Project]
 ) -> None:
@@ -144,6 +153,84 @@ def test_who_can_not_be_started_is_not_waited_for(
     assert re.search(r"not all is up, the rest runs on \(pid \d+\)", result.stderr)
 
 
+@pytest.mark.parametrize(
+    ("verb", "told"),
+    [
+        (("stop", "slow"), "slow.1 was stopped\nslow.2 was stopped\n"),
+        (("scale", "slow=0"), "slow.1 was stopped\nslow.2 was stopped\n"),
+        (("restart", "slow"), ""),
+    ],
+    ids=["stopped", "scaled", "restarted"],
+)
+def test_who_is_stopped_is_not_waited_for(
+    project: MakeProject, down: list[Project], verb: tuple[str, ...], told: str
+) -> None:
+    made = project(
+        {
+            "gaffer.yaml": f"""
+processes:
+  web: {{command: '{SLEEP}', ready: {{file: web}}}}
+  slow: {{command: '{SLEEP}', scale: 2, ready: {{file: slow}}}}
+"""
+        }
+    )
+    down.append(made)
+    starting = made.spawn("start", "-D")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    assert made.run(*verb).status == 0
+    made.write({"web": ""} if told else {"web": "", "slow": ""})
+    assert starting.wait() == 0
+    assert told in starting.text and starting.text.count("slow.") == 2, starting.text
+    assert "gaffer runs in the background" in starting.text
+
+
+@pytest.mark.parametrize(
+    ("files", "args", "option"),
+    [
+        ({}, ("-d", "ops"), " -d ops"),
+        ({}, ("-f", "ops/Procfile"), " -d ops"),
+        ({".foreman": "procfile: ops/Procfile\n"}, (), ""),
+        ({".foreman": "root: ops\n"}, (), ""),
+        ({".foreman": "procfile: ops/Procfile\n"}, ("-d", "."), " -d ."),
+        ({".env": "PROCFILE=ops/Procfile\n"}, (), ""),
+        ({"gaffer.yaml": "procfile: ops/Procfile\n"}, (), ""),
+    ],
+)
+def test_the_verbs_that_it_names_find_it(
+    project: MakeProject,
+    down: list[Project],
+    files: dict[str, str],
+    args: tuple[str, ...],
+    option: str,
+) -> None:
+    made = project({"ops/Procfile": f"web: {SLEEP}\n", **files})
+    down.append(made)
+    result = made.run("start", "-D", *args)
+    last = result.lines[-1]
+    shown = re.findall(r"`gaffer ([^`]+)`", last)
+    assert shown == [f"logs{option} -f", f"ps{option}", f"down{option}"], result
+    twin = made.run("start", *args).error()
+    assert [command.split()[0] for command in re.findall(r"`gaffer ([^`]+)`", twin)] == [
+        "restart",
+        "logs",
+    ]
+    restart = re.findall(r"`gaffer ([^`]+)`", twin)[0]
+    assert made.run(*restart.split()).status == 0
+    assert made.run(*shown[1].split()).status == 0
+    assert made.run(*shown[2].split()).status == 0
+
+
+def test_verbs_find_the_run_of_a_procfile_that_the_environment_names(
+    project: MakeProject, down: list[Project]
+) -> None:
+    made = project({"ops/Procfile": f"web: {SLEEP}\n"})
+    environment = {"PROCFILE": "ops/Procfile"}
+    assert "`gaffer down` ends it" in made.run("start", "-D", env=environment).lines[-1]
+    ended = made.run("down", env=environment)
+    made.run("down", "-d", "ops")
+    assert ended.status == 0
+
+
 def test_what_is_wrong_is_said_once(project: MakeProject, down: list[Project]) -> None:
     made = project({"Procfile": f"web: {SLEEP}\na.b: x\n"})
     down.append(made)
@@ -168,6 +255,50 @@ processes:
     assert running.wait() == -2
     assert "Ctrl-C: stopping what has been started" in running.text
     assert runs_in(str(made.directory)) == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_while_it_comes_up(project: MakeProject, signum: signal.Signals) -> None:
+    """Whoever sends it knows the number of the waiting one, and means what it has started."""
+    made = project(
+        {
+            "gaffer.yaml": f"""
+processes:
+  web: {{command: 'touch started; {SLEEP}', ready: {{log: never}}}}
+"""
+        }
+    )
+    running = made.spawn("start", "-D")
+    wait_until(lambda: made.path("started").exists(), "web's start")
+    running.signal(signum)
+    running.signal(signum)  # as timeout(1) does: to it, and to its group
+    assert running.wait() == -signum
+    assert running.text == f"{signum.name}: stopping what has been started\n"
+    assert runs_in(str(made.directory)) == []
+
+
+def test_a_second_hangup_while_it_comes_up_kills_nothing(project: MakeProject) -> None:
+    """The kernel tells of a terminal that is closed, and so does its shell, in its own time."""
+    slow = "trap 'touch told; while ! test -e let-go; do sleep 0.02; done; touch done; exit' TERM"
+    made = project(
+        {
+            "gaffer.yaml": f"""
+processes:
+  web: {{command: "{slow}; touch started; {WAIT}", ready: {{log: never}}}}
+"""
+        }
+    )
+    running = made.spawn("start", "-D", "-t", "600")
+    wait_until(lambda: made.path("started").exists(), "web's start")
+    running.signal(signal.SIGHUP)
+    wait_until(made.path("told").exists, "its stop")
+    first = time.monotonic()
+    wait_until(lambda: time.monotonic() - first > 0.3, "a moment, or both are one closing")
+    running.signal(signal.SIGHUP)
+    made.write({"let-go": ""})
+    assert running.wait() == -signal.SIGHUP
+    assert made.path("done").exists()
+    assert "killing" not in running.text
 
 
 def test_a_second_ctrl_c_while_it_comes_up(project: MakeProject) -> None:
@@ -269,6 +400,21 @@ def test_who_asks_at_once_is_answered(project: MakeProject) -> None:
 import sys
 from gaffer_procfile.cli import main, serving
 serving.DELAY = 2.0
+sys.exit(main(["start"]))
+"""
+    made.write({"program.py": program})
+    result = made.shell(f"exec {sys.executable} program.py")
+    assert "| status 0\n" in result.stdout, made.path("shown").read_text()
+    assert "web.1" in made.path("shown").read_text()
+
+
+def test_who_asks_before_the_socket_is_there_waits_for_it(project: MakeProject) -> None:
+    script = "cd sub; $gaffer ps > ../shown 2>&1; echo status $?"
+    made = project({"Procfile": f"web: {script}\n", "sub/x": ""})
+    program = """
+import sys
+from gaffer_procfile.cli import main, serving
+serving.SOCKET_DELAY = 1.0
 sys.exit(main(["start"]))
 """
     made.write({"program.py": program})

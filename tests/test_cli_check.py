@@ -143,7 +143,16 @@ def test_commands_are_looked_for_on_the_projects_own_path(project: MakeProject) 
         ({}, "no Procfile in "),
         ({"Procfile": ""}, "no process in it"),
         ({"Procfile/": ""}, "is a directory"),
-        ({"Procfile": "---\nweb: x\n"}, "YAML"),
+        ({"Procfile": "---\nweb: true\n"}, "Procfile:1: '---' is no entry, left out"),
+        ({"Procfile": "---\nservices:\n  web: x\n"}, "YAML"),
+        (
+            {"Procfile": "web:\u00a0true\n"},
+            "Procfile:1: the command of 'web' begins with U+00A0, NO-B",
+        ),
+        (
+            {"gaffer.yaml": 'processes: {web: {command: "\\_true"}}\n'},
+            "gaffer.yaml:1:19: the command of 'web' begins with U+00A0, NO-BREAK SPACE, no space for",
+        ),
         ({"Procfile": "web: true\n", ".env": b"\xff"}, "not UTF-8"),
         ({"Procfile": "web: true\n", ".env": "PORT=x\n"}, "'x' is not a port"),
         ({"Procfile": "web: true\n", ".env": "A=${UNSET}\n"}, "UNSET"),
@@ -278,8 +287,28 @@ def test_no_procfile_is_missed_where_the_configuration_is_wrong(project: MakePro
 def test_start_says_the_first_env_file_that_is_missing(project: MakeProject) -> None:
     files: Files = {"gaffer.yaml": "processes:\n  web: {command: 'true', env_files: gone.env}\n"}
     result = project(files).run("start")
-    assert result.error() == "gone.env: no such file or directory"
+    assert result.error() == "gone.env: no such file or directory (gaffer.yaml:2 names it)"
     assert result.status == 1
+
+
+def test_a_missing_env_file_is_told_of_with_where_it_is_named(project: MakeProject) -> None:
+    files: Files = {
+        "gaffer.yaml": """\
+env_files: [here.env, top.env]
+defaults: {env_files: all.env}
+processes: {web: {command: 'true'}, db: {command: 'true', env_files: here.env}}
+groups:
+  api: {directory: api, env_files: [own.env]}
+""",
+        "here.env": "A=1\n",
+        "api/Procfile": "web: true\n",
+    }
+    made = project(files)
+    assert made.run("check").stderr.splitlines() == [
+        f"gaffer: {file}: no such file or directory (gaffer.yaml:{line} names it)"
+        for file, line in (("top.env", 1), ("own.env", 5), ("all.env", 2), ("api/all.env", 2))
+    ]
+    assert made.run("start", "-e", "gone").error() == "gone: no such file or directory"
 
 
 # ---- whatever the files hold

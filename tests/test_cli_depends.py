@@ -4,10 +4,15 @@ those who wait when it goes wrong."""
 from __future__ import annotations
 
 import re
+import signal
+import time
 
+import psutil
 import pytest
-from cli import MakeProject, Result
+from cli import MakeProject, Result, Running, wait_until
 from cli import project as project
+
+from gaffer_procfile.control import runs_in
 
 READY_SOON = "echo up; sleep 0.3; echo serving; exec sleep 100"
 
@@ -153,6 +158,26 @@ processes:
     assert told(result, "ready") == ["db.1 ready", "db.2 ready"]
 
 
+def test_one_that_is_not_wanted_any_more_is_not_waited_for(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": """
+processes:
+  web: {command: echo hello; exec sleep 100, depends_on: db}
+  db: {command: "[ $PS = db.1 ] && echo serving; exec sleep 100", scale: 2, ready: {log: serving}}
+""",
+        }
+    )
+    running = made.spawn("start")
+    running.read_until(r"db\.1 is ready")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    assert "web.1 started" not in running.text
+    assert made.run("scale", "db=1").status == 0
+    running.read_until(r"web\.1 +\| hello")
+    running.signal(signal.SIGINT)
+    assert running.wait() == -signal.SIGINT
+
+
 def test_no_deps(project: MakeProject) -> None:
     made = project(
         {
@@ -238,3 +263,114 @@ processes:
     unknown = made.run("run", "jbo")
     assert unknown.status == 127
     assert unknown.error() == "command not found: jbo (did you mean 'job'?)"
+
+
+WAITING = """
+processes:
+  db: {command: 'echo db up; exec sleep 100', ready: {file: go}}
+  web: {command: 'echo web up; exec sleep 100', depends_on: db}
+"""
+
+
+def test_a_restart_of_all_starts_nobody_who_waits(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": WAITING})
+    running = made.spawn("start")
+    running.read_until(r"\| db up")
+    result = made.run("restart")
+    assert result.status == 0, result
+    assert re.fullmatch(
+        r"web\.1 goes on waiting to be started\ndb\.1 started \(pid \d+\)\n", result.stdout
+    ), result
+    running.read_until(r"\| db up")
+    assert "web.1" not in running.text
+    assert made.run("restart", "web").status == 0
+    running.read_until(r"\| web up")
+    made.write({"go": ""})
+    running.read_until(r"db\.1 is ready")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    assert running.text.count("web up") == 1
+
+
+@pytest.mark.parametrize("word", ["web", "web.1"])
+def test_who_waits_can_be_stopped(project: MakeProject, word: str) -> None:
+    made = project({"gaffer.yaml": WAITING})
+    running = made.spawn("start")
+    running.read_until(r"\| db up")
+    result = made.run("stop", word)
+    assert (result.status, result.stdout) == (0, "web.1 stopped\n"), result
+    made.write({"go": ""})
+    running.read_until(r"db\.1 is ready")
+    shown = made.run("ps")
+    assert re.search(r"web\.1 +stopped", shown.stdout), shown
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    assert "web up" not in running.text
+
+
+def test_one_of_several_that_wait_cannot_be_stopped(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": WAITING.replace("depends_on", "scale: 2, depends_on")})
+    running = made.spawn("start")
+    running.read_until(r"\| db up")
+    result = made.run("stop", "web.2")
+    assert result.status == 1
+    assert result.error() == "web.2 waits to be started (`gaffer stop web` stops all that wait)"
+    running.signal(signal.SIGTERM)
+    running.wait()
+
+
+# ---- Ctrl-Z: the time of a halt is nobody's
+
+
+def halt(running: Running, seconds: float) -> None:
+    outer = psutil.Process(running.pid)
+    running.signal(signal.SIGTSTP)
+    wait_until(lambda: outer.status() == psutil.STATUS_STOPPED, "the halt")
+    halted_at = time.monotonic()
+    wait_until(lambda: time.monotonic() - halted_at > seconds, "the time of the halt")
+    running.signal(signal.SIGCONT)
+    running.read_until(r"\| beat")
+
+
+def test_a_halt_does_not_count_for_ready(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": """
+processes:
+  web: {command: "while sleep 0.02; do echo beat; done", ready: {file: up, timeout: 2}}
+  worker: {command: exec sleep 100, depends_on: web}
+""",
+        }
+    )
+    running = made.spawn("start")
+    running.read_until(r"\| beat")
+    halt(running, 2.1)
+    running.read_until(r"\| beat")
+    made.write({"up": ""})
+    running.read_until("web.1 is ready after")
+    running.read_until("worker.1 started")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+
+
+def test_a_halt_does_not_count_for_healthy(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": """
+processes:
+  web:
+    command: while sleep 0.02; do echo beat; done
+    healthy: {exec: "echo >>looks; until [ -e well ]; do sleep 0.02; done", timeout: 2, failures: 1,
+      interval: 0.1}
+""",
+        }
+    )
+    running = made.spawn("start")
+    looks = made.path("looks")
+    wait_until(looks.exists, "a look")
+    halt(running, 2.1)
+    made.write({"well": ""})
+    wait_until(lambda: len(looks.read_text()) >= 3, "more looks")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    assert "unhealthy" not in running.text

@@ -178,6 +178,8 @@ def test_export_says_what_it_leaves_out(project: MakeProject) -> None:
     made = project({"Procfile": "web: x\n", ".env": "DB_PASSWORD=hunter-22\na.b=1\nC=2\n"})
     result = made.run("env", "--export")
     assert result.stderr == (
+        "gaffer: .env:2: no shell can have a variable 'a.b', so processes may not get it "
+        "(`shell: false` runs a command without one)\n"
         "gaffer: left out, as secrets: DB_PASSWORD (--show-secrets)\n"
         "gaffer: left out, as no shell can have such names: a.b\n"
     )
@@ -247,6 +249,24 @@ def test_of_several_services(project: MakeProject) -> None:
     assert {"WHO=api", "GAFFER_PORT_WEB=5000", "PORT=5100"} <= set(jobs)
     why = made.run("env", "--why", "api:web").stdout
     assert "api/.env:1 " in why
+
+
+def test_of_a_service_whose_name_ends_like_an_instances(project: MakeProject) -> None:
+    made = project(
+        {"v1.2/Procfile": "web: x\n", "v1.2/.env": "WHO=it\n", "api/Procfile": "web: x\n"}
+    )
+    both = ("-d", "v1.2", "-d", "api")
+    assert "WHO=it" in lines(made.run("env", *both, "v1.2"))
+    assert {"WHO=it", "PS=web.1"} <= set(lines(made.run("env", *both, "v1.2:web.1")))
+    assert made.run("env", *both, "v1.3").error().startswith("unknown process 'v1'")
+
+
+def test_what_a_file_above_unsets(project: MakeProject) -> None:
+    config = "groups: {api: api}\nenv: {WHO: null}\ndefaults: {env: {WHAT: null}}\n"
+    made = project({"gaffer.yaml": config, "api/Procfile": "web: x\n"})
+    why = made.run("env", "--why", "web", env={"WHO": "me", "WHAT": "x"}).stdout
+    assert "gaffer.yaml:2  WHO is unset\n" in why
+    assert "gaffer.yaml:3  WHAT is unset\n" in why
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def assert_refused(made: Project, args: list[str], status: int, parts: list[str]
             [],
             ["Procfile:3: 'web' is already in line 1"],
         ),
-        ({"Procfile": f"---\nweb: {TELL}\n"}, [], ["Procfile:1: ", "YAML"]),
+        ({"Procfile": f"---\nprocesses:\n  web: {TELL}\n"}, [], ["Procfile:2: ", "YAML"]),
         (
             {"Procfile": f"services:\n  web:\n    command: {TELL}\n"},
             [],
@@ -112,6 +112,11 @@ def test_options_that_cannot_be(
     [
         (["strat"], ["no such command: 'strat'", "did you mean 'start'?"]),
         (["xyz"], ["no such command: 'xyz'", "the commands are start, run, "]),
+        (["--app-root", ".", "start"], ["no such option: '--app-root'", "mean '--root'?"]),
+        (["-q", "--procfil", "x", "start"], ["no such option: '--procfil'", "mean '--procfile'?"]),
+        (["-Z", ".", "start"], ["no such option: '-Z'", "gaffer start --help"]),
+        (["--procfile=x", "strat"], ["no such command: 'strat'"]),
+        (["-qfx", "strat"], ["no such command: 'strat'"]),
         (["start", "--bogus"], ["--bogus", "gaffer start --help"]),
         (["start", "-p"], ["-p", "expected one argument"]),
         (["start", "--colour", "maybe"], ["--colour", "maybe", "auto"]),
@@ -152,6 +157,29 @@ def test_a_file_that_may_not_be_read(project: MakeProject, name: str) -> None:
     assert not made.path("started").exists()
 
 
+@pytest.mark.skipif(is_root() and not shutil.which("setpriv"), reason="root reads everything")
+@pytest.mark.parametrize("verb", ["start", "check"])
+def test_a_directory_that_may_not_be_entered(project: MakeProject, verb: str) -> None:
+    made = project({f"sub/{name}": content for name, content in FINE.items()})
+    made.path("sub").chmod(0o600)
+    as_anybody = "setpriv --bounding-set -dac_override,-dac_read_search" if is_root() else ""
+    try:
+        result = made.shell(f"exec {as_anybody} $gaffer {verb} -d sub")
+    finally:
+        made.path("sub").chmod(0o700)
+    assert result.error() == "sub: permission denied"
+    assert result.status == 1
+
+
+@pytest.mark.parametrize("name", ["Procfile", ".env", ".foreman"])
+def test_a_link_to_nothing(project: MakeProject, name: str) -> None:
+    made = project({} if name == "Procfile" else FINE)
+    made.path(name).symlink_to("Gone/away")
+    result = made.run("start")
+    assert result.error() == f"{name}: a link to Gone/away, which isn't there"
+    assert result.status == 1
+
+
 def test_a_directory_that_is_gone(project: MakeProject, tmp_path: Path) -> None:
     made = project({})
     gone = tmp_path / "gone"
@@ -159,6 +187,11 @@ def test_a_directory_that_is_gone(project: MakeProject, tmp_path: Path) -> None:
     result = made.shell('rmdir "$PWD"; exec $gaffer start', cwd=gone)
     assert "the current directory: no such file" in result.error()
     assert result.status == 1
+    for command in ("start -d .", "check -d ../gone", "run -d . ls", "restart -d ."):
+        gone.mkdir()
+        result = made.shell(f'rmdir "$PWD"; exec $gaffer {command}', cwd=gone)
+        assert result.error() == "the current directory is gone (cd into another one)"
+        assert result.status == 1
 
 
 @pytest.mark.parametrize(
@@ -284,3 +317,13 @@ def test_no_message_says_anything_twice(project: MakeProject) -> None:
     lines = result.stderr.splitlines()
     assert len(lines) == len(set(lines)) == 3, result
     assert all(re.match(r"gaffer: Procfile:\d: ", line) for line in lines), result
+
+
+@pytest.mark.parametrize("limit", [5, 6, 7, 9])
+def test_too_few_descriptors(project: MakeProject, limit: int) -> None:
+    """Wherever it is that there are no more of them."""
+    made = project({"Procfile": "web: echo up\n"})
+    result = made.shell(f"ulimit -n {limit}; exec $gaffer start")
+    assert result.status in (1, 126), result
+    assert "oo many open files" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr

@@ -104,7 +104,24 @@ def test_since_of_a_time_of_day_is_the_last_that_there_was() -> None:
     assert parse_since("2026-03-04T11:00", noon) == noon - 3600
 
 
-@pytest.mark.parametrize("text", ["", "x", "5", "25:00", "5m5", "@", "@x", "2026-13-01", "1e999"])
+def test_since_a_time_of_yesterday_when_the_clocks_were_put_forward(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    try:
+        night = time.mktime((2026, 3, 29, 3, 30, 0, 0, 0, -1))  # after a night of an hour less
+        yesterday = time.mktime((2026, 3, 28, 12, 0, 0, 0, 0, -1))
+        assert parse_since("12:00", night) == yesterday
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "5", "25:00", "5m5", "@", "@x", "@nan", "@-inf", "@1e99", "2026-13-01", "1e999"],
+)
 def test_since_that_is_no_time(text: str) -> None:
     with pytest.raises(UsageError):
         parse_since(text, 1e9)
@@ -172,6 +189,12 @@ def test_events_are_told(serve: Serve) -> None:
     assert texts[:2] == ["web was added", "web is started"]
     assert re.fullmatch(r"web\.1 started \(pid \d+\)", texts[2])
     assert texts[3:] == ["web is stopped", "web.1 was told to stop", "web.1 stopped"]
+    unknown = served.run("events", "--event", "started")
+    assert (unknown.status, unknown.error()) == (
+        2,
+        "--event doesn't know 'started' (did you mean 'start'?)",
+    )
+    assert "(there is spawn, exit, " in served.run("events", "--event", "xyz").error()
     exits = served.run("events", "--json", "--event", "exit", "bad")
     [event] = map(json.loads, exits.lines)
     assert (event["process"], event["exit_status"], event["event"]) == ("bad.1", 3, "exit")
@@ -212,6 +235,18 @@ def test_wait_for_what_can_not_become_ready(serve: Serve) -> None:
     result = served.run("wait", "web")
     assert (result.status, result.stderr) == (1, "gaffer: web.1 exited with status 3\n")
     assert served.run("wait", "once").stdout == "once.1 has ended well\n"
+
+
+def test_wait_for_what_is_not_ready_in_time(serve: Serve) -> None:
+    late = "processes:\n  web:\n    ready: {file: up, timeout: 1}\n"
+    web = f"web: test -e fixed && touch up; {STAYS}\n"
+    served = serve({"Procfile": web, "gaffer.yaml": late})
+    for _ in ("it comes while one waits", "it was told before"):
+        result = served.run("wait", "web")
+        assert (result.status, result.error()) == (1, "web.1 is not ready: there is no up")
+    served.project.write({"fixed": ""})
+    assert served.run("restart", "web").status == 0
+    assert served.run("wait", "web").stdout == "web.1 is ready\n", "its successor may be"
 
 
 @pytest.mark.parametrize(

@@ -28,10 +28,11 @@ FILES: dict[str, str | bytes] = {
         ("port: 7000\n", [], "web.1 7000 dotenv"),
         ("port: 7000\n", ["-p", "8000"], "web.1 8000 dotenv"),
         ("port:\n", [], "web.1 5000 dotenv"),
-        ("procfile: other\nformation: job=0\n", [], "web.1 5100 dotenv"),
+        ("procfile: other\nformation: web=1\n", [], "web.1 5100 dotenv"),
+        ("procfile: other\nformation: job=0,all=1\n", [], "web.1 5100 dotenv"),
         ("procfile: other\nconcurrency: job=0,web=1\n", [], "web.1 5100 dotenv"),
         ("procfile: other\n", ["-f", "Procfile"], "web.1 5000 dotenv"),
-        ("procfile: other\nformation: web=0\n", ["-m", "job=0"], "web.1 5100 dotenv"),
+        ("procfile: other\nformation: web=0\n", ["-m", "web=1"], "web.1 5100 dotenv"),
         ("env: my.env\n", [], "web.1 5000 mine"),
         ("env: .env,my.env\n", [], "web.1 5000 mine"),
         ("env: my.env\n", ["-e", ".env"], "web.1 5000 dotenv"),
@@ -54,6 +55,9 @@ def test_defaults_of_start(
     ("foreman", "args", "pattern"),
     [
         ("timestamp: false\n", [], r"web\.1 +\| web\.1 5000 dotenv"),
+        ("", ["--timestamp"], r"\d\d:\d\d:\d\d web\.1 +\| web\.1 5000 dotenv"),
+        ("timestamp: false\n", ["--timestamp"], r"\d\d:\d\d:\d\d web\.1 +\| web\.1 5000 dotenv"),
+        ("timestamp: false\n", ["--timestamps", "%S"], r"\d\d web\.1 +\| web\.1 5000 dotenv"),
         ("timestamp: true\n", [], r"\d\d:\d\d:\d\d web\.1 +\| web\.1 5000 dotenv"),
         (
             "color: true\n",
@@ -78,6 +82,7 @@ def test_defaults_of_the_output(
         ("# ours\n\nenv: my.env\nport: 0\n", "4: '0' is not a port (a number from 1 to 65535)"),
         ("timeout: soon\n", "1: timeout takes a number of seconds, not 'soon'"),
         ("formation: web\n", "1: 'web' is not name=number (a formation looks like web=2,worker=1)"),
+        ("? [port]\n: 7000\n", "1: an option's name is one word"),
         ("port:\n  - 7000\n", "1: port takes one value, on its own line"),
     ],
 )
@@ -102,6 +107,29 @@ def test_an_option_that_is_none_is_warned_of(project: MakeProject, args: list[st
         assert "web.1 7100 dotenv" in result.stdout
 
 
+@pytest.mark.parametrize("args", [["start", "-q", "--no-prefix"], ["plan"], ["check"]])
+def test_a_formation_may_name_what_is_not_here(project: MakeProject, args: list[str]) -> None:
+    made = project(FILES | {".foreman": "# of all projects\nformation: web=1,wrker=2,api:x=1\n"})
+    result = made.run(*args)
+    assert result.stderr.splitlines() == [
+        "gaffer: .foreman:2: unknown process 'wrker' (there is web)",
+        "gaffer: .foreman:2: unknown process 'api:x' (there is no group 'api' here)",
+    ]
+    assert result.status == (1 if args == ["check"] else 0)
+    if args[0] == "start":
+        assert result.lines == ["web.1 5000 dotenv"]
+    typed = made.run("start", "-m", "web=1,wrker=1")
+    assert typed.error() == "unknown process 'wrker' (there is web)"
+
+
+def test_a_formation_of_nothing_that_is_here(project: MakeProject) -> None:
+    made = project(FILES | {".foreman": "formation: wrker=2\n"})
+    for verb in ("start", "check"):
+        result = made.run(verb)
+        assert result.error() == ".foreman:1: unknown process 'wrker' (there is web)"
+        assert result.status == 1
+
+
 def test_the_timeout(project: MakeProject) -> None:
     stubborn = "trap '' TERM; touch ready; while :; do sleep 0.01; done"
     end = "while [ ! -e ready ]; do sleep 0.01; done; exit 3"
@@ -116,6 +144,24 @@ def test_run_and_check_read_it_too(project: MakeProject) -> None:
     assert made.run("run", "printenv", "WHO").stdout == "mine\n"
     assert made.run("run", "web").stdout == "web.1 5100 mine\n"
     assert made.run("check").stdout == "other: nothing is wrong\n"
+
+
+@pytest.mark.parametrize(
+    ("foreman", "place"),
+    [
+        ("root: sub\n", "/sub"),
+        ("procfile: sub/Procfile\n", "/sub"),
+        ("procfile: other\n", ""),
+        ("root: nowhere\n", ""),
+        ("root: [sub]\n", ""),
+        ("- 1\n", ""),
+    ],
+)
+def test_verbs_look_where_start_would_run(project: MakeProject, foreman: str, place: str) -> None:
+    made = project(FILES | {".foreman": foreman})
+    result = made.run("ps")
+    where = f"{made.directory.resolve()}{place}"
+    assert result.error() == f"nothing is running in {where} (`gaffer start` starts it)"
 
 
 def test_it_is_read_where_gaffer_is_called(project: MakeProject) -> None:

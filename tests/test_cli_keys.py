@@ -13,6 +13,7 @@ import psutil
 import pytest
 from cli import MakeProject, Project, Running, wait_until
 from cli import project as project
+from test_cli_reload import change_until
 
 from gaffer_procfile.control import runs_in
 
@@ -48,6 +49,27 @@ def test_restart_one_and_all(project: MakeProject) -> None:
     assert running.text.count("worker up") == 3
 
 
+def test_a_restart_of_all_starts_nobody_who_waits(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": """
+processes:
+  db: {command: 'echo worker up; exec sleep 100', ready: {file: go}}
+  web: {command: 'echo web up; exec sleep 100', depends_on: db}
+"""
+        }
+    )
+    running = start(made)
+    running.send(b"r0")
+    running.read_until("worker up")
+    running.send(b"s")
+    running.read_until(r"web +waits")
+    running.send(b"r2")
+    running.read_until("web up")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
 def test_status_and_help(project: MakeProject) -> None:
     running = start(
         project({"Procfile": TWO["Procfile"] + "clock: exec sleep 100\n"}), "-c", "clock=0"
@@ -80,6 +102,48 @@ def test_a_filter_hides_the_others_for_a_while(project: MakeProject) -> None:
     running.read_until("showing all")
     shown = running.text.rpartition("showing only worker")[2].partition("showing all")[0]
     assert "web goes on" not in shown
+    running.read_until("web goes on")
+    running.send(b"q")
+    assert running.wait() == 0
+
+
+@pytest.mark.parametrize("options", [("--hide", "web"), ("--only", "worker"), ()])
+def test_a_filter_shows_what_it_says(project: MakeProject, options: tuple[str, ...]) -> None:
+    goes_on = "while sleep 0.05; do echo $PS goes on; done"
+    made = project(
+        {
+            "gaffer.yaml": "processes: {web: {log: false}}\n" if not options else "port: 6000\n",
+            "Procfile": f"web: {goes_on}\nworker: echo worker up; {goes_on}\n",
+        }
+    )
+    running = start(made, *options)
+    running.read_until(r"worker\.1 goes on")
+    assert "web.1 goes on" not in running.text
+    running.send(b"f1")
+    running.read_until("showing only web")
+    running.read_until(r"web\.1 goes on")
+    running.send(b"f0")
+    running.read_until("showing all")
+    running.read_until(r"worker\.1 goes on")
+    shown = running.text.rpartition("showing all")[2]
+    assert "web.1 goes on" not in shown
+    running.send(b"q")
+    assert running.wait() == 0
+
+
+def test_a_filter_ends_with_what_it_shows(project: MakeProject) -> None:
+    web = "web: echo web up; while sleep 0.05; do echo web goes on; done\n"
+    made = project(
+        {
+            "gaffer.yaml": "watch_config: true\n",
+            "Procfile": web + "worker: echo worker up; exec sleep 100\n",
+        }
+    )
+    running = start(made)
+    running.send(b"f2")
+    running.read_until("showing only worker")
+    change_until(running, made, "Procfile", web, r"Procfile changed: without worker")
+    running.read_until(r"worker was removed, showing all")
     running.read_until("web goes on")
     running.send(b"q")
     assert running.wait() == 0
@@ -124,6 +188,37 @@ def test_attach_to_one_of_several(project: MakeProject) -> None:
     running.read_until(r"what the others wrote meanwhile")
     running.send(b"q")
     assert running.wait() == 0
+
+
+def test_what_is_typed_ahead_of_an_attach_is_no_key(project: MakeProject) -> None:
+    made = project(TWO)
+    running = start(made)
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    running.send(b"a2q")
+    running.read_until(r"Ctrl-C detaches")
+    running.send(b"\x03")
+    running.read_until(r"what the others wrote meanwhile")
+    assert "q: stopping" not in running.text
+    running.send(b"q")
+    running.read_until("q: stopping")
+    assert running.wait() == 0
+
+
+def test_the_terminal_is_ours_again_when_all_end_while_one_is_attached_to(
+    project: MakeProject,
+) -> None:
+    made = project(TWO)
+    shell = made.spawn_shell("$gaffer start; echo status $?; read x && echo got $x", pty=True)
+    [pid] = shell.read_until(r"web\.1 started \(pid (\d+)\)").groups()
+    shell.read_until("worker up")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    shell.send(b"a2")
+    shell.read_until(r"Ctrl-C detaches")
+    os.kill(int(pid), signal.SIGKILL)
+    shell.read_until(r"status 137")
+    shell.send(b"this\n")
+    shell.read_until("got this")
+    assert shell.wait() == 0
 
 
 def test_nothing_of_gaffers_disturbs_who_is_attached(project: MakeProject) -> None:

@@ -59,9 +59,12 @@ def test_why_a_run_in_the_background_is_gone(
     assert made.run("start", "-D", "web").status == 0
     assert made.run("down").status == 0
     assert re.search(
-        rf"; the last run in the background has logged until [\d :-]+; its log is {log}\)$",
+        rf"; the last run in the background ended [\d :-]+: gaffer down: stopping; its log is {log}\)$",
         made.run("ps").error(),
     )
+    assert made.run("start", "-D", "web").status == 0
+    made.run("down", "--kill")
+    assert made.run("ps").error().endswith(f": gaffer down: killing everything; its log is {log})")
 
 
 def test_the_log_is_found_wherever_it_is(project: MakeProject, down: list[Project]) -> None:
@@ -86,7 +89,19 @@ def test_the_log_is_found_wherever_it_is(project: MakeProject, down: list[Projec
         ("web.1 killed by SIGSEGV after 12.0 s", True),
         ("Ctrl-C: stopping", True),
         ("gaffer was killed: stopping", True),
+        ("gaffer down: stopping", True),
+        ("gaffer down: killing everything", True),
+        ("web page: stopping", True),
+        ("can't write to standard output (no space left on device): stopping", True),
         ("stopping because all has ended", True),
+        ("stopping the others because web.1 has ended (--exit-policy first)", True),
+        ("all have ended", True),
+        ("api:web.1 exited with status 3 after 0.5 s, once too often to be restarted", True),
+        ("web.1 command not found: x after 0.0 s", True),
+        ("web.1 listens on port 7400 after 0.2 s", False),
+        ("web.1 doesn't listen on port 7400 after 1.0 s, and is taken as ready", False),
+        ("web.1 is up for 1.0 s, which counts as ready", False),
+        ("web.1 is not ready after 3.0 s: nothing listens on port 7400", False),
         ("web.1 is ready after 0.5 s", False),
         ("web.1 stopped", False),
         ("web.1 exited with status 3; it is started again after 1.0 s of waiting", False),

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from cli import MakeProject
+from cli import MakeProject, Project
+from cli import down as down
 from cli import project as project
 
 
@@ -59,6 +60,20 @@ def test_what_cannot_be_written_is_one_warning(project: MakeProject, kind: str) 
     told = made.run("start", "--no-timestamps", "--log-dir", "log")
     assert (told.status, told.stderr) == (3, "")
     assert told.lines.count(f"gaffer | {warning}") == 1
+
+
+def test_in_the_background_verbs_tell_what_cannot_be_written(
+    project: MakeProject, down: list[Project]
+) -> None:
+    made = project({"Procfile": "web: echo up; exec sleep 100\n", "log/": ""})
+    down.append(made)
+    made.path("log/web.1.log").symlink_to("/dev/full")
+    assert made.run("start", "-D", "--log-dir", "log").status == 0
+    warning = "gaffer: no more log files: log/web.1.log can't be written: No space left on device\n"
+    for verb in ("ps", "logs"):
+        told = made.run(verb)
+        assert (told.status, told.stderr) == (0, warning)
+        assert "web.1" in told.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import re
 import signal
 
 import pytest
-from cli import MakeProject
+from cli import MakeProject, wait_until
 from cli import project as project  # the fixture
 
 PLAIN = ("--no-timestamps",)
@@ -47,6 +47,45 @@ def test_never_leaves_it_to_the_person(project: MakeProject) -> None:
     running.read_until(r"a\.1 exited with status 0")
     running.signal(signal.SIGTERM)
     assert running.wait() == -signal.SIGTERM
+
+
+def test_one_that_runs_once_ends_the_run_where_it_is_named(project: MakeProject) -> None:
+    made = project({
+        "Procfile": "tests: exit 0\nweb: exec sleep 60\n",
+        "gaffer.yaml": "processes: {tests: {once: true}}\n",
+    })  # fmt: skip
+    result = made.run("start", *PLAIN, "--exit-on", "tests")
+    assert result.status == 0, result
+    assert "tests.1 has ended (--exit-on)" in result.stdout, result
+
+
+# `db` ends by itself while `web` is being stopped, which `db` has to wait for.
+ENDS_MEANWHILE = {
+    "Procfile": (
+        "db: echo $$ > pid; while [ ! -e told ]; do sleep 0.01; done; exit 3\n"
+        "web: trap 'touch told; while kill -0 $(cat pid) 2>&-; do sleep 0.01; done; exit 0' TERM; "
+        "touch up; while :; do sleep 0.01; done\n"
+        "tests: while [ ! -e up ]; do sleep 0.01; done; [ ! -e pass ] || exit 0; exec sleep 60\n"
+    ),
+    "gaffer.yaml": "processes: {db: {ready: {file: pid}}, web: {depends_on: db}}\n",
+}
+
+
+def test_what_ends_while_all_is_stopped_changes_no_status(project: MakeProject) -> None:
+    made = project({**ENDS_MEANWHILE, "pass": ""})
+    result = made.run("start", *PLAIN, "--exit-on", "tests")
+    assert result.status == 0, result
+    assert result.stdout.count("db.1 exited with status 3") == 1  # and not in a report of failures
+
+
+def test_what_ends_while_a_signal_stops_all_is_no_failure(project: MakeProject) -> None:
+    made = project(ENDS_MEANWHILE)
+    running = made.spawn("start", *PLAIN, "--restart", "on-failure")
+    wait_until(made.path("up").exists, "web.1 is up")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM, running.text
+    assert running.text.count("db.1 exited with status 3") == 1, running.text
+    assert "starting it again" not in running.text
 
 
 def test_an_unknown_name_to_exit_on(project: MakeProject) -> None:

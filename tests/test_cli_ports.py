@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import signal
@@ -15,6 +16,8 @@ from typing import Any
 import pytest
 from cli import MakeProject, Result, wait_until
 from cli import project as project
+
+from gaffer_procfile.preflight import claims
 
 LISTENER = """\
 import socket, sys
@@ -297,6 +300,18 @@ def test_a_claim_holds_while_its_run_does(project: MakeProject) -> None:
     running.popen.kill()
     wait_until(lambda: running.popen.poll() is not None, "its end")
     wait_until(lambda: planned(second.run("plan", "--json", *args))["web"] == [port], "its port")
+
+
+def test_a_file_system_without_locks_grants_every_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_args: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    ours = claims.Claims()
+    assert ours.find_claimed([5000, 5001]) is None
+    ours.release([5000, 5001])
+    monkeypatch.setattr(claims, "open_shared", refuse)
+    assert claims.Claims().find_claimed([5000]) is None
 
 
 def test_env_and_plan_know_it_too(project: MakeProject, other: MakeOther) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import socket
+import sys
 import time
 
+import pytest
 from cli import MakeProject, Project, Running, wait_until
 from cli import project as project
 
@@ -47,6 +50,27 @@ def change_until(running: Running, made: Project, name: str, text: str, pattern:
     return match[0]
 
 
+def read_each(running: Running, since: str, *patterns: str) -> None:
+    """Read until each of these was written behind `since`, in any order."""
+    seen = running.text.find(since)
+    while not all(re.search(pattern, running.text[seen:]) for pattern in patterns):
+        running.read_until(r"\n")
+
+
+def free_ports(count: int) -> int:
+    """The first of so many ports in a row that nobody listens on."""
+    for _ in range(100):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            first: int = server.getsockname()[1]
+        try:
+            for port in range(first, first + count):
+                socket.create_server(("127.0.0.1", port)).close()
+        except (OSError, OverflowError):
+            continue
+        return first
+    pytest.fail("no free ports")
+
+
 def end(running: Running) -> str:
     running.signal(15)
     assert running.wait() == -15
@@ -79,6 +103,19 @@ def test_what_cannot_be_used_changes_nothing(project: MakeProject) -> None:
     assert "not valid YAML" in said
     text = end(running)
     assert text.count("web has one") == text.count("api up") == 1
+
+
+def test_a_project_that_is_removed_goes_on(project: MakeProject) -> None:
+    made = project({"here/gaffer.yaml": TWO})
+    running = made.spawn("start", cwd=made.path("here"))
+    running.read_until(r"\| web has one")
+    pattern = r"gaffer\.yaml changed: restarting web\n"
+    change_until(running, made, "here/gaffer.yaml", TWO.replace("one", "two"), pattern)
+    running.read_until(r"\| web has two")
+    shutil.rmtree(made.path("here"))
+    running.read_until(r"gaffer\.yaml changed and can't be used, what runs goes on: ")
+    assert len(running.processes()) == 2
+    end(running)
 
 
 def test_processes_come_and_go_and_are_scaled(project: MakeProject) -> None:
@@ -182,6 +219,25 @@ processes:
     free = text.replace(", depends_on: db", "")
     change_until(running, made, "gaffer.yaml", free, r"gaffer\.yaml changed: .*\n")
     running.read_until(r"\| web up")
+    end(running)
+
+
+def test_what_is_new_gets_a_moved_port_too_and_nobody_else_another(project: MakeProject) -> None:
+    procfile = f"web: {SLEEP}\nworker: {SLEEP}\n"
+    made = project({"Procfile": procfile, "gaffer.yaml": "watch_config: true\n"})
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        running = made.spawn("start", "--auto-port", "-p", str(port), "-x", "worker")
+        first = int(running.read_until(r"so the ports begin at (\d+)\n")[1])
+        running.read_until("web.1 started")
+        ports = {first, first + 10}
+        for name in ("late", "later"):
+            procfile += f"{name}: echo {name} has $PORT, worker $GAFFER_PORT_WORKER; {SLEEP}\n"
+            seen = change_until(running, made, "Procfile", procfile, r"Procfile changed: .*\n")
+            assert seen == f"Procfile changed: new {name}\n"
+            shown = running.read_until(rf"\| {name} has (\d+), worker {first + 10}\n")
+            ports.add(int(shown[1]))
+        assert len(ports) == 4 and all(10_000 <= port < 32_768 for port in ports)
     end(running)
 
 
@@ -304,6 +360,143 @@ def test_what_else_is_said_of_a_process(project: MakeProject) -> None:
     ready = new.replace("new: {", "new: {ready: {exec: 'true'}, ")
     change_until(running, made, "gaffer.yaml", ready, r"gaffer\.yaml changed: restarting new\n")
     running.read_until(r"new\.1 is ready")
+    never = ready.replace("exec: 'true'", "file: never")
+    change_until(running, made, "gaffer.yaml", never, r"gaffer\.yaml changed: restarting new\n")
+    running.read_until(r"new\.1 started")
+    assert made.run("wait", "--timeout", "0.1", "new").status == 124, "it is not ready yet"
     assert end(running).count("api up") == 1
     assert made.path("web.log").read_text() == "web has one\n"
-    assert made.path("new.log").read_text() == "new up\nnew up\n"
+    assert made.path("new.log").read_text() == "new up\n" * 3
+
+
+# ---- what goes, and what was done by hand
+
+SERVER = """
+import os, signal, socket, sys, time
+
+def leave(*_):
+    time.sleep(float(os.environ.get("D", "0.5")))
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, leave)
+server = socket.create_server(("127.0.0.1", int(os.environ["PORT"])))
+print(os.environ["PS"], "serves", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "up"),
+    [
+        ("web: {0}\nother: {1}\n", "api: {0}\nother: {1}\n", ["api"]),
+        (
+            "web: D=0 {0}\napi: {0}\n",
+            "new: {0}\nweb: D=0 {0}\napi: {0}\n",
+            ["new", "web", "api"],
+        ),
+    ],
+    ids=["a new name", "a new first line"],
+)
+def test_a_port_is_never_two_processes(
+    project: MakeProject, before: str, after: str, up: list[str]
+) -> None:
+    words = (f"exec {sys.executable} server.py", SLEEP)
+    procfile = before.format(*words)
+    made = project(
+        {"gaffer.yaml": "watch_config: true\n", "server.py": SERVER, "Procfile": procfile}
+    )
+    running = made.spawn("start", "-p", str(free_ports(3)), "--port-step", "1")
+    for _ in range(procfile.count("server.py")):
+        running.read_until(r"\.1 serves")
+    change_until(running, made, "Procfile", after.format(*words), r"Procfile changed: .*\n")
+    read_each(running, "Procfile changed", *(rf"{name}\.1 serves" for name in up))
+    assert "exited" not in end(running)
+
+
+def test_what_was_scaled_or_stopped_by_hand_stays_so(project: MakeProject) -> None:
+    procfile = "".join(f"{name}: echo $PS has $A; exec sleep 100\n" for name in ("web", "x", "y"))
+    made = project({"gaffer.yaml": "watch_config: true\n", "Procfile": procfile, ".env": "A=1\n"})
+    running = made.spawn("start", "-c", "web=1,y=3")
+    read_each(running, "", *(rf"{name} has 1" for name in ("web.1", "x.1", "y.1", "y.2", "y.3")))
+    for args in (("scale", "web=2", "x=0"), ("stop", "y.2")):
+        assert made.run(*args).status == 0
+    change_until(running, made, ".env", "A=2\n", r"\.env changed: restarting web, x, y\n")
+    read_each(
+        running, ".env changed", *(rf"{name} has 2" for name in ("web.1", "web.2", "y.1", "y.3"))
+    )
+    assert made.run("wait", "web", "y.1").status == 0
+    text = end(running)
+    assert "x.1 has 2" not in text and "y.2 has 2" not in text
+    assert text.count("has 2") == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "said"),
+    [
+        (".env", 'A="1\n', r"\.env changed and can't be used, what runs goes on: \.env:1: .*\n"),
+        (
+            "Procfile",
+            "web {0}",
+            r"Procfile changed and can't be used, what .* on: Procfile:1: .*\n",
+        ),
+    ],
+)
+def test_a_file_with_a_mistake_changes_nothing(
+    project: MakeProject, name: str, broken: str, said: str
+) -> None:
+    web, other = "echo web has $A; exec sleep 100", f"echo other up; {SLEEP}"
+    made = project(
+        {
+            "gaffer.yaml": "watch_config: true\n",
+            "Procfile": f"web: {web}\nother: {other}\nno entry\n",
+            ".env": "A=1\n",
+        }
+    )
+    running = started(made, r"\| web has 1", r"\| other up")
+    text = broken.format(web) + f"\nother: {other}\nno entry\n" if name == "Procfile" else broken
+    change_until(running, made, name, text, said)
+    good = "A=2\n" if name == ".env" else f"web: {web}; : more\nother: {other}\nno entry\n"
+    change_until(running, made, name, good, rf"{name} changed: restarting web.*\n")
+    running.read_until(r"\| web has " + ("2" if name == ".env" else "1"))
+    text = end(running)
+    assert text.count("| web has") == 2
+    assert text.count("| other up") == (2 if name == ".env" else 1)
+    assert text.count("Procfile:3:") == 1  # it was there before, and is told of no more
+
+
+def test_names_never_get_shorter(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": "watch_config: true\ngroups: {all: services/*}\n",
+            "services/a/Procfile": "web: echo a up; exec sleep 100\n",
+            "services/b/Procfile": "web: echo b up; exec sleep 100\n",
+        }
+    )
+    running = started(made, r"\| a up", r"\| b up")
+    more = "web: echo a again; exec sleep 100\n"
+    pattern = r"Procfile changed: restarting a:web\n"
+    change_until(running, made, "services/a/Procfile", more, pattern)
+    running.read_until(r"\| a again")
+    shutil.rmtree(made.path("services/b"))
+    running.read_until(r"changed: without b:web\n")
+    running.read_until(r"\| b:web\.1 stopped\n")
+    change_until(
+        running, made, "services/a/Procfile", more + "job: exec sleep 100\n", r": new job\n"
+    )
+    assert "| a:web.1 stopped" in end(running)[-200:]
+
+
+def test_what_was_scaled_by_hand_has_as_many_as_there_are_ports_for(project: MakeProject) -> None:
+    made = project(
+        {
+            "gaffer.yaml": "watch_config: true\n",
+            "Procfile": f"web: echo $PS has $PORT; {SLEEP}\n",
+            ".env": "PORT=6000\n",
+        }
+    )
+    running = started(made, r"web\.1 has 6000")
+    assert made.run("scale", "web=3").status == 0
+    change_until(running, made, ".env", "PORT=65534\n", r"\.env changed: restarting web\n")
+    read_each(running, ".env changed", r"web\.1 has 65534", r"web\.2 has 65535")
+    assert "web.3 has 65536" not in end(running)

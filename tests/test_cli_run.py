@@ -116,6 +116,38 @@ def test_an_entry_by_its_name(project: MakeProject, name: str) -> None:
     assert result.status == 7
 
 
+def test_an_entry_of_several_services(project: MakeProject) -> None:
+    made = project(
+        {
+            "api/Procfile": "web: echo api $PORT\nrelease: echo $PS of api\n",
+            "site/Procfile": "web: echo site\nclock: pwd\n",
+            "broken/Procfile": "web\n",
+            "gaffer.yaml": "groups: {api: api, site: site}\n",
+        }
+    )
+    for where in ([], ["-d", "api", "-d", "site"]):
+        assert made.run("run", *where, "release").stdout == "release.1 of api\n"
+        assert made.run("run", *where, "api:web").stdout == "api 5000\n"
+        assert made.run("run", *where, "clock").lines == [str(made.path("site").resolve())]
+        ambiguous = made.run("run", *where, "web")
+        assert ambiguous.error().startswith(
+            "there are several processes 'web' (api:web or site:web"
+        )
+        assert ambiguous.status == 1
+        assert made.run("run", *where, "clok").error() == (
+            "command not found: clok (did you mean 'clock'?)"
+        )
+    # What is no name is the shell's, and a file that is no Procfile nobody's.
+    assert made.run("run", "-d", "api", "-d", "broken", "echo c*").stdout == "c*\n"
+
+
+def test_a_directory_that_is_not_there(project: MakeProject) -> None:
+    made = project({"gaffer.yaml": "processes: {web: {command: pwd, cwd: none}}\n"})
+    result = made.run("run", "web")
+    assert result.error() == f"can't run in {made.path('none')}: no such file or directory"
+    assert result.status == 126
+
+
 def test_an_entry_takes_the_port_option(project: MakeProject) -> None:
     made = project({"Procfile": "web: true\nworker: echo $PORT $GAFFER_PORT_WEB\n"})
     assert made.run("run", "-p", "7000", "--port-step", "10", "worker").stdout == "7010 7000\n"

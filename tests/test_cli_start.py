@@ -344,6 +344,22 @@ def test_a_relative_directory_that_is_a_link_stays_what_it_is_called(project: Ma
     assert made.run("start", *BARE, "-d", "link").lines == ["here"]
 
 
+def test_a_directory_with_a_newline_in_its_name_splits_no_line(project: MakeProject) -> None:
+    made = project(
+        {"a\nb/Procfile.dev": "web: echo hi; exec sleep 9\n", "c/Procfile": "web: sleep 0.3\n"}
+    )
+    result = made.run("start", "--no-timestamps", "-d", "a\nb", "-d", "c")
+    assert result.lines[0] == "gaffer    | a\\nb/Procfile.dev is used", result
+    assert "a-b:web.1 | hi" in result.lines
+    assert all(" | " in line for line in result.lines), result
+    plan = made.run("plan", "-d", "a\nb", "-d", "c")
+    assert plan.lines[-1] == "a\\nb/Procfile.dev is used"
+    background = made.run("start", "-D", cwd=made.path("a\nb"))
+    ended = made.run("down", cwd=made.path("a\nb"))
+    assert [line.partition(" ")[0] for line in background.lines] == ["web.1", "gaffer", "`gaffer"]
+    assert ended.status == 0
+
+
 def test_paths_of_options_start_from_the_project_or_from_here(
     project: MakeProject, tmp_path: Path
 ) -> None:

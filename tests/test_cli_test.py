@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -261,6 +263,44 @@ CASES: dict[str, tuple[Files, list[str], int, str]] = {
         0,
         "passed",
     ),
+    "smoke, a child had to be killed after the end of the process itself": (
+        {
+            "Procfile": f"web: sh child & {SLEEP}\n",
+            "child": STOPS_WITH.format(""),
+            "gaffer.yaml": READY_WHEN_UP,
+        },
+        ["--for", "0.1", "-t", "0.3"],
+        123,
+        r"web.1 had to be killed, 0.3 s after it was told to stop",
+    ),
+    "smoke, ended and backs off": (
+        {
+            "Procfile": "web: mkdir once 2>&- && { touch up; sleep 0.3; }; exit 3\n",
+            "gaffer.yaml": READY_WHEN_UP,
+        },
+        ["--for", "2.8", "--restart", "on-failure"],
+        122,
+        r"web.1 was not ready again at the end \(exited with status 3\)",
+    ),
+    "smoke, is being restarted": (
+        {
+            "Procfile": f"web: {STOPS_WITH.format('')}\n",
+            "gaffer.yaml": "processes: {web: {ready: {file: up}, "
+            "healthy: {exec: 'false', interval: 0.1, failures: 1}}}\n",
+        },
+        ["--for", "0.8", "-t", "1.5"],
+        122,
+        r"web.1 was not ready again at the end\n",
+    ),
+    "smoke, backs off, which it may": (
+        {
+            "Procfile": f"web: mkdir once 2>&- && {{ touch up; sleep 0.3; }}; exit 3\napi: {SLEEP}\n",
+            "gaffer.yaml": READY_WHEN_UP,
+        },
+        ["--for", "2.8", "--restart", "on-failure", "--allow-exit", "web"],
+        0,
+        "passed",
+    ),
     "started again": (
         {"Procfile": f"web: mkdir once 2>&- && exit 3; {SLEEP}\n"},
         ["--settle", "0.3", "--restart", "on-failure", "true"],
@@ -381,6 +421,26 @@ def test_its_environment(project: MakeProject) -> None:
     assert result.stdout == f"{port} {port + 100} dotenv none {directory}\n", result
 
 
+def test_several_words_are_run_as_they_are(project: MakeProject) -> None:
+    """Without a shell: it would drop variables whose names it doesn't like, and expand the rest."""
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    program = "import os, sys; print(sys.argv[1:], os.environ['my.prop'], os.environ['INPUT_A-B'])"
+    words = ["$HOME", "${my.prop}", "*", "a  b", "", "'"]
+    env = {"my.prop": "1", "INPUT_A-B": "2"}
+    result = ci(made, "--", sys.executable, "-c", program, *words, env=env)
+    assert result.status == 0, result
+    assert f"{words} 1 2\n" in result.stdout
+
+
+def test_as_many_words_as_the_system_takes(project: MakeProject) -> None:
+    """A shell's line would be one word of more than 128 KiB, which Linux refuses."""
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    names = ["some/file/or/other.py"] * 10_000
+    result = ci(made, "--", sys.executable, "-c", "import sys; print(len(sys.argv))", *names)
+    assert result.status == 0, result
+    assert "10001\n" in result.stdout
+
+
 def test_several_services(project: MakeProject) -> None:
     made = project({"api/Procfile": f"web: {SLEEP}\n", "shop/Procfile": f"web: {SLEEP}\n"})
     script = "echo $GAFFER_PORT_API_WEB $GAFFER_PORT_SHOP_WEB; basename $PWD"
@@ -396,6 +456,13 @@ def test_only_some_services(project: MakeProject) -> None:
     assert not made.path("started").exists()
 
 
+@pytest.mark.parametrize("words", [["-c", "web=1,db=0"], ["-m", "web=1"], ["-x", "db"]])
+def test_how_many_of_each(project: MakeProject, words: list[str]) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\ndb: touch db; {SLEEP}\n"})
+    assert ci(made, *words, *say("hello")).status == 0
+    assert not made.path("db").exists()
+
+
 def test_its_output_is_passed_through(project: MakeProject) -> None:
     made = project({"Procfile": f"web: {SLEEP}\n"})
     script = r"printf '\033[32m1 passed\033[0m\n::error::x\n'; echo oops >&2; printf open"
@@ -404,6 +471,13 @@ def test_its_output_is_passed_through(project: MakeProject) -> None:
     assert sorted(result.raw.splitlines()) == sorted(
         [b"\x1b[32m1 passed\x1b[0m", b"::error::x", b"oops", b"open"]
     )
+
+
+def test_a_long_line_of_it_is_passed_through_in_one(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {SLEEP}\n"})
+    program = "import json; print(json.dumps({'a': 'x' * 600_000}))"
+    result = ci(made, "-q", "--", sys.executable, "-c", program)
+    assert json.loads(result.stdout) == {"a": "x" * 600_000}
 
 
 def test_what_it_leaves_behind_is_stopped(project: MakeProject) -> None:
@@ -471,3 +545,127 @@ def test_a_failure_that_came_before_the_signal_keeps_its_status(project: MakePro
     running.read_until("bad.1 has failed: exiting with 121 when the command ends")
     running.signal(signal.SIGINT)
     assert running.wait() == 121, running.text
+
+
+# ---- the end
+
+
+# `db` ends by itself, while the command or `web` is being stopped and `db` has to wait for that.
+ENDS_MEANWHILE = {
+    "Procfile": (
+        f"db: {DIES_WHEN_TOLD.format(3)}\n"
+        f"web: {STOPS_WITH.format(WAIT_FOR_ITS_DEATH.format('exit 0'))}\n"
+    ),
+    "gaffer.yaml": (
+        "processes: {db: {ready: {file: pid}}, web: {ready: {file: up}, depends_on: db}}\n"
+    ),
+}
+
+
+def test_what_ends_while_all_is_stopped_changes_nothing(project: MakeProject) -> None:
+    result = ci(project(ENDS_MEANWHILE), "--logs", "stream", "true")
+    assert result.status == 0, result
+    assert "db.1 exited with status 3" in result.stdout, result
+    assert "passed" in result.stdout
+
+
+def test_what_ends_while_a_signal_stops_all_changes_nothing(project: MakeProject) -> None:
+    args = ("-p", str(free_port()), "--logs", "stream", "echo running; exec sleep 60")
+    running = project(ENDS_MEANWHILE).spawn("test", *args, env=NOWHERE)
+    running.read_until("^running$")
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM, running.text
+    assert "db.1 exited with status 3" in running.text
+    assert "interrupted after" in running.text
+
+
+def test_who_hurries_a_smoke_run_has_interrupted_it(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {STUBBORN}\n"})
+    args = ("-p", str(free_port()), "--settle", "0", "--for", "60", "-t", "60", "--logs", "stream")
+    running = made.spawn("test", *args, env=NOWHERE)
+    running.read_until("up$")
+    running.signal(signal.SIGINT)
+    running.read_until("Ctrl-C: stopping")
+    running.press_ctrl_c_until_it_ends()
+    assert running.wait() == -signal.SIGINT, running.text
+    assert "interrupted after" in running.text
+    assert "had to be killed" not in running.text
+
+
+def test_who_hurries_the_end_of_a_smoke_run_has_interrupted_it(project: MakeProject) -> None:
+    made = project({"Procfile": f"web: {STUBBORN}\n"})
+    args = ("-p", str(free_port()), "--settle", "0.1", "--for", "0.1", "-t", "60")
+    running = made.spawn("test", *args, env=NOWHERE)
+    running.read_until("goes on after SIGTERM")
+    running.press_ctrl_c_until_it_ends()
+    assert running.wait() == -signal.SIGINT, running.text
+    assert "interrupted after" in running.text
+    assert "had to be killed" not in running.text
+
+
+def test_a_signal_after_the_commands_end_changes_nothing(project: MakeProject) -> None:
+    stop = "echo told; while [ ! -e go ]; do sleep 0.01; done; exit 0"
+    made = project({"Procfile": f"web: {STOPS_WITH.format(stop)}\n", "gaffer.yaml": READY_WHEN_UP})
+    args = ("-p", str(free_port()), "-t", "60", "--logs", "stream", "true")
+    running = made.spawn("test", *args, env=NOWHERE)
+    running.read_until("told$")
+    running.signal(signal.SIGTERM)
+    running.read_until("SIGTERM: stopping already")
+    made.write({"go": ""})
+    assert running.wait() == 0, running.text
+    assert "passed in" in running.text
+
+
+def test_it_waits_for_one_that_is_stopped_to_be_started_again(project: MakeProject) -> None:
+    made = project({
+        # Not well at first; takes its time to stop, and is well from then on.
+        "Procfile": (
+            "db: trap 'touch well down; while [ ! -e go ]; do sleep 0.01; done; rm down; exit 0' TERM; "
+            "echo db up; while :; do sleep 0.01; done\n"
+            f"web: {SLEEP}\n"
+        ),
+        "gaffer.yaml": (
+            "processes:\n"
+            "  db:\n"
+            "    ready: {log: db up}\n"
+            "    healthy: {exec: test -e well, interval: 0.05, failures: 1}\n"
+            "  web: {ready: {file: down}}\n"
+        ),
+    })  # fmt: skip
+    running = made.spawn("test", "-p", str(free_port()), "test ! -e down", env=NOWHERE)
+    running.read_until("db.1 is unhealthy")
+    running.read_until("web.1 is ready")
+    made.write({"go": ""})
+    assert running.wait() == 0, running.text
+    assert running.text.index("all are ready") > running.text.rindex("db.1 is ready")
+
+
+def test_one_that_backs_off_at_the_end_is_told_of_as_that(project: MakeProject) -> None:
+    made = project({
+        "Procfile": (
+            "web: echo $$ >> pids; if mkdir once 2>&-; then while [ ! -e go ]; do sleep 0.01; done; fi; "
+            "exit 3\n"
+        ),
+    })  # fmt: skip
+    third = (
+        "touch go; while [ $(wc -l < pids) -lt 3 ]; do sleep 0.01; done; "
+        "while kill -0 $(tail -n 1 pids) 2>&-; do sleep 0.01; done"
+    )
+    args = (
+        "--settle",
+        "0.3",
+        "--restart",
+        "on-failure",
+        "--logs",
+        "all",
+        "--junit",
+        "j.xml",
+        third,
+    )
+    summary = made.path("summary.md")
+    result = ci(made, *args, settle=None, env={"GITHUB_STEP_SUMMARY": str(summary)})
+    assert result.status == 0, result
+    report = made.path("j.xml").read_text()
+    assert "----- web.1: 2 restarts, exited with status 3" in report
+    assert "never ready" not in report + summary.read_text()
+    assert "exited with status 3" in summary.read_text()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 from cli import PACKAGE_ROOT, MakeProject, Project, Running, wait_until
 from cli import project as project
@@ -118,6 +119,28 @@ def test_a_run_is_worth_more_than_the_claim(
         claim.release()
         assert os.listdir("/dev/fd") == before
     claim.release()  # once more is nothing
+
+
+@pytest.mark.parametrize("where", [".", "api"])
+def test_beside_a_run_that_does_not_answer_none_is_started(
+    project: MakeProject, where: str
+) -> None:
+    """Halted by Ctrl-Z, most often: nobody can tell then what it has."""
+    made = project({"Procfile": f"web: echo up; {SLEEP}\n", "api/Procfile": "web: touch started\n"})
+    running = started(made)
+    running.signal(signal.SIGTSTP)
+    outer = psutil.Process(running.pid)
+    wait_until(lambda: outer.status() == psutil.STATUS_STOPPED, "the halt")
+    twin = made.run("start", cwd=made.path(where))
+    running.signal(signal.SIGCONT)
+    end(running)
+    above = "" if where == "." else f" in {os.path.realpath(made.directory)}"
+    assert twin.status == 1
+    assert twin.error() == (
+        f"a gaffer{above} (pid {running.pid}) that may run this already doesn't answer "
+        f"(is it halted? `fg`, or `kill -CONT {running.pid}`)"
+    )
+    assert not made.path("api/started").exists()
 
 
 # ---- above and below

@@ -16,6 +16,8 @@ from served import Serve
 from served import runtime as runtime
 from served import serve as serve
 
+from gaffer_procfile.client import Connection
+
 VERBS = "ps logs events stop restart scale signal send attach wait down open".split()
 STAYS = "exec sleep 600"
 TRAPS = "trap 'echo got hup' HUP; echo trap is set; while :; do sleep 0.05; done"
@@ -245,13 +247,47 @@ def test_what_is_left_behind_has_gone_too(serve: Serve, verb: tuple[str, str]) -
 
 
 def test_what_is_started_meanwhile_does_not_stop(serve: Serve) -> None:
-    served = serve(f"web: {LEAVES}\n")
+    lingers = "trap '' TERM; until [ -e let-go ]; do sleep 0.02; done"
+    served = serve(f"web: ({lingers}) & echo has left one; exec sleep 600\n")
     wait_until(lambda: "has left one" in served.run("logs").stdout, "the child")
     stopping = served.spawn("stop", "web")
     wait_until(lambda: served.state("web.1") == "stopping", "the stop")
     assert served.run("restart", "web", "--no-wait").status == 0
+    served.project.write({"let-go": ""})
     stopping.read_until(r"web\.1 was started meanwhile")
     assert stopping.wait() == 1
+
+
+def test_stop_of_what_is_being_restarted(serve: Serve) -> None:
+    lingers = "trap 'until [ -e let-go ]; do sleep 0.02; done; exit 0' TERM; echo trap is set;"
+    served = serve(f"web: {lingers} while :; do sleep 0.02; done\n")
+    wait_until(lambda: "trap is set" in served.run("logs").stdout, "the trap")
+    restarting = served.spawn("restart", "web.1")
+    wait_until(lambda: served.state("web.1") == "stopping", "the restart")
+    again = served.run("restart", "web.1", "--no-wait")
+    assert (again.status, again.stdout) == (0, "web.1 is to restart\n")
+    stopping = served.spawn("stop", "web.1", "--no-wait")
+    assert stopping.wait() == 0, stopping.text
+    served.project.write({"let-go": ""})
+    restarting.read_until(r"web\.1 ended meanwhile, or was stopped")
+    assert restarting.wait() == 1
+    assert served.state("web.1") == "stopped"
+
+
+def test_stop_of_what_waits_to_be_started_again(serve: Serve) -> None:
+    served = serve(f"web: {STAYS}\n")
+    api = Connection(served.socket)
+    late = {"back_off": {"first": 600, "cap": 600}, "restart": "always", "numprocesses": 2}
+    api.post("/processes", {"name": "late", "cmd": "sleep", "args": ["600"], **late})
+    api.close()
+    assert served.run("signal", "KILL", "late").status == 0
+    wait_until(lambda: served.state("late.2") == "backing-off", "the end")
+    assert served.run("stop", "late.2").error() == (
+        "late.2 is backing-off: it has no process (`gaffer stop late` stops all of it)"
+    )
+    for words in (["late.1", "late.2"], ["late"]):
+        assert served.run("stop", *words).status == 0
+        assert {each["state"] for each in served.ps("late")} == {"stopped"}
 
 
 def test_stop_one_instance(serve: Serve) -> None:

@@ -12,7 +12,9 @@ from cli import project as project
 from conftest import is_alive
 from served import runtime as runtime
 
+from gaffer_procfile.client import Connection
 from gaffer_procfile.control import runs_in
+from gaffer_procfile.http.schemas import ANSWERS
 
 STAYS = "exec sleep 600"
 PROCFILE = f"web: echo here; {STAYS}\nworker: {STAYS}\n"
@@ -102,6 +104,33 @@ def test_logs_look_as_those_of_start(runtime: str, project: MakeProject) -> None
     running.wait()
 
 
+def test_the_last_of_several_runs(runtime: str, project: MakeProject) -> None:
+    made = project({"Procfile": f"web: echo here; {STAYS}\nworker: echo there; {STAYS}\n"})
+    first = made.spawn("start", "web")
+    first.read_until("here")
+    second = made.spawn("start", "worker")
+    second.read_until("there")
+    wait_until(lambda: len(runs_in(str(made.directory))) == 2, "the sockets")
+    for verb in ("logs", "events"):
+        [line] = made.run(verb, "-n", "1").lines
+        assert "worker.1" in line
+    made.run("down")
+    first.wait()
+    second.wait()
+
+
+def test_what_a_run_tells_of_itself_is_documented(runtime: str, project: MakeProject) -> None:
+    made = project({"Procfile": PROCFILE})
+    running = start(made)
+    [run] = runs_in(str(made.directory))
+    connection = Connection(run.path)
+    told = connection.get("/run")
+    connection.close()
+    assert set(told) == set(ANSWERS["Run"]["properties"])
+    made.run("down")
+    running.wait()
+
+
 def test_ctrl_c_of_gaffer_ends_those_who_follow(runtime: str, project: MakeProject) -> None:
     made = project({"Procfile": PROCFILE})
     running = start(made)
@@ -140,5 +169,33 @@ def test_wait_for_the_end_of_what_is_stopped_before_it_starts_again(
     assert made.run("stop", "web").status == 0
     waiting.read_until(r"web\.1 exited with status 4")
     assert waiting.wait() == 4
+    assert made.run("down").status == 0
+    running.wait()
+
+
+CHAIN = """\
+processes:
+  db: {command: 'test -e fixed && touch up && exec sleep 600; exit 3', ready: {file: up}}
+  web: {command: exec sleep 600, depends_on: {db: ready}}
+  proxy: {command: exec sleep 600, depends_on: web}
+"""
+
+
+def test_wait_for_what_waits_in_vain(runtime: str, project: MakeProject) -> None:
+    """Until what it waits for is started once more."""
+    made = project({"gaffer.yaml": CHAIN})
+    running = made.spawn("start", "--exit-policy", "never")
+    running.read_until("web and proxy wait in vain: db exited with status 3")
+    wait_until(lambda: runs_in(str(made.directory)), "the socket")
+    result = made.run("wait", "proxy", "web")
+    assert (result.status, result.stderr.splitlines()) == (
+        1,
+        [f"gaffer: {name}.1 waits in vain: db exited with status 3" for name in ("proxy", "web")],
+    )
+    [proxy] = json.loads(made.run("ps", "--json", "proxy").stdout)
+    assert (proxy["state"], proxy["not_ready"]) == ("pending", "db exited with status 3")
+    made.write({"fixed": ""})
+    assert made.run("restart", "db").status == 0
+    assert made.run("wait").stdout == "db.1 is ready\nweb.1 runs\nproxy.1 runs\n"
     assert made.run("down").status == 0
     running.wait()

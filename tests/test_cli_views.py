@@ -51,10 +51,18 @@ def test_shown_or_not_they_run(project: MakeProject, args: list[str], expected: 
 
 
 @pytest.mark.parametrize("option", ["--only", "--hide"])
-def test_an_unknown_name_is_an_error(project: MakeProject, option: str) -> None:
-    result = project({"Procfile": "worker: echo x\n"}).run("start", option, "wroker")
+@pytest.mark.parametrize("name", ["wroker", "wroker.1", "worker.x"])
+def test_an_unknown_name_is_an_error(project: MakeProject, option: str, name: str) -> None:
+    result = project({"Procfile": "worker: echo x\n"}).run("start", option, name)
     assert result.status == 1
-    assert "wroker" in result.error() and "worker" in result.error()
+    assert name.removesuffix(".1") in result.error() and "'worker'" in result.error()
+
+
+def test_a_group_may_have_dots_in_its_name(project: MakeProject) -> None:
+    made = project({"example.com/Procfile": f"web: echo $PS; {DONE.format(1)}\n"})
+    args = ("start", "-d", "example.com", *PLAIN, "--only")
+    for name in ("example.com", "example.com:web", "example.com:web.1"):
+        assert names(made.run(*args, name).stdout) == {"web.1"}
 
 
 PREFIXES = {

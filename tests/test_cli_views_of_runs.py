@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gaffer_procfile.cli.happenings import sentence
-from gaffer_procfile.cli.ps import duration, outcome, size
-from gaffer_procfile.cli.remote import quoted
+from gaffer_procfile.cli.ps import duration, lines, look_at_figures, outcome, size
+from gaffer_procfile.cli.remote import Remote, Target, quoted
 from gaffer_procfile.cli.table import Cell, Column, table
+from gaffer_procfile.cli.wait import _Readiness
+from gaffer_procfile.client import Gone
+from gaffer_procfile.control import Run
 
 
 @pytest.mark.parametrize(
@@ -79,6 +83,17 @@ def test_a_table_that_is_too_wide_cuts_the_first_column() -> None:
     assert narrow[1] == "a-name-…  1  end"
 
 
+def test_wide_characters_take_two_columns() -> None:
+    lines = table(COLUMNS, rows(("日本.1", "1", "x"), ("web.1", "1000", "x")))
+    assert lines == ["NAME       N  LAST", "日本.1     1  x", "web.1   1000  x"]
+    narrow = table(COLUMNS, rows(("日本の名前.1", "1", "end")), width=21)
+    assert narrow[1] == "日本の名前.1  1  end"
+    narrow = table(COLUMNS, rows(("日本の名前.1", "1", "end")), width=20)
+    assert narrow[1] == "日本の名前…  1  end"
+    narrow = table(COLUMNS, rows(("日本の名前.1", "1", "end")), width=19)
+    assert narrow[1] == "日本の名…   1  end"
+
+
 def test_colours_do_not_count_as_width() -> None:
     coloured = [[Cell("ab", "31"), Cell("1"), Cell("x", "32")]]
     plain = table(COLUMNS, coloured)
@@ -103,6 +118,8 @@ def event(kind: str, **details: Any) -> dict[str, Any]:
             "isn't ready (after 5.0 s, no answer)",
         ),
         (event("something_new", size=3), "something new (size 3)"),
+        (event("kill"), "was killed, as it didn't stop in time"),
+        (event("kill", hastened=True), "was killed"),
         (
             event(
                 "exit", exit_status=3, term_signal=0, by_itself=True, then="backing-off", delay=0.5
@@ -146,3 +163,25 @@ def test_sentences(happened: dict[str, Any], text: str) -> None:
 )
 def test_names_in_addresses(name: str, text: str) -> None:
     assert quoted(name) == text
+
+
+def test_a_run_that_ends_before_its_figures_are_asked_for_has_no_rows(tmp_path: Path) -> None:
+    remote = Remote(Run(str(tmp_path / "none.sock"), 1, "/project"))
+    remote.processes = [{"name": "web", "instances": [{"id": 1}]}]
+    target = Target(remote, "web", None)
+    look_at_figures([remote])
+    assert len(lines([target], colour=False, width=None)) == 1  # the headings
+    with pytest.raises(Gone):
+        target.instances()
+
+
+def test_a_run_of_before_an_upgrade_says_less(tmp_path: Path) -> None:
+    """It goes on under the verbs that are newer than it is."""
+    remote = Remote(Run(str(tmp_path / "none.sock"), 1, "/project"))
+    instance = {"name": "web", "process": "web.1", "instance": 1, "id": 1, "state": "running"}
+    remote.processes = [
+        {"name": "web", "numprocesses": 1, "instances": [{**instance, "ready": None}]}
+    ]
+    readiness = _Readiness()
+    readiness.begin([Target(remote, "web", None)])
+    assert readiness.is_done() and readiness.status == 0

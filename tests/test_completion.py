@@ -74,6 +74,26 @@ def test_what_may_come_next(shop: Served, typed: list[str], expected: list[str])
     assert words(shop.run("__complete", *typed)) == expected
 
 
+def test_names_of_several_services_of_a_one_off_and_of_another_procfile(
+    project: MakeProject,
+) -> None:
+    made = project(
+        {
+            "api/Procfile": "web: x\nrelease: x\n",
+            "site/Procfile": "web: x\nbroken\n",
+            "Procfile.test": "tests: x\n",
+            "gaffer.yaml": "groups: {api: api, site: site}\n"
+            "processes: {db: {profiles: x, command: y}}\n",
+        }
+    )
+    own = ["db", "api:web", "release", "site:web"]
+    assert words(made.run("__complete", "start", ""))[: len(own)] == own
+    assert {"api", "site"} <= set(words(made.run("__complete", "start", "")))
+    assert words(made.run("__complete", "run", "")) == [*own, ":commands"]
+    assert words(made.run("__complete", "start", "-f", "Procfile.test", "te")) == ["tests"]
+    assert words(made.run("__complete", "start", "-fProcfile.test", "-d", "api", "te")) == ["tests"]
+
+
 def test_all_verbs_come_with_what_they_do(runtime: str, project: MakeProject) -> None:
     result = project({}).run("__complete", "")
     assert words(result) == list(VERBS)

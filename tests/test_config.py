@@ -190,6 +190,28 @@ def test_the_rest_of_the_file(tmp_path: Path) -> None:
         ("Replicas: 2", "4:5: unknown key 'Replicas' (did you mean 'scale'?)"),
         ("KillMode: mixed", "4:5: unknown key 'KillMode' (did you mean 'stop_tree'?)"),
         ("zzzz: 2", "4:5: unknown key 'zzzz'"),
+        ("liveness_probe: {}", "4:5: unknown key 'liveness_probe' (did you mean 'healthy'?)"),
+        ("namespace: x", "4:5: unknown key 'namespace' (did you mean 'profiles'?)"),
+        ("priority: 1", "4:5: unknown key 'priority' (did you mean 'depends_on'?)"),
+        ("out_file: x", "4:5: unknown key 'out_file' (did you mean 'log'?)"),
+        ("ExecStart: x", "4:5: unknown key 'ExecStart' (did you mean 'command'?)"),
+        ("schedule: x", "4:5: unknown key 'schedule' (nothing here runs by the clock)"),
+        (
+            "shutdown: {signal: 2}",
+            ("4:5: unknown key 'shutdown' (that is `stop_signal`, `stop_timeout` and `stop_tree`)"),
+        ),
+        (
+            "disabled: true",
+            "4:5: unknown key 'disabled' (`scale: 0` or `profiles` keeps it from running)",
+        ),
+        (
+            "ready_log_line: up (80)",
+            (
+                "4:5: unknown key 'ready_log_line' "
+                r"(`ready: {log: …}`, a regular expression: `\(` and `\.` for `(` and `.`)"
+            ),
+        ),
+        ("volumes: [x]", "4:5: unknown key 'volumes' (gaffer runs commands, no containers)"),
         (
             "env: {A: 1}\n    env: {B: 1}",
             "5:5: 'env' is here twice, first in line 4 (only one of them can hold)",
@@ -349,6 +371,13 @@ def test_the_rest_of_the_file(tmp_path: Path) -> None:
             "depends_on: {db: {conditon: ready}}",
             "4:23: unknown key 'conditon' (did you mean 'condition'?)",
         ),
+        (
+            "depends_on: {db: process_log_ready}",
+            (
+                "4:22: db is ready, completed or started, "
+                "not 'process_log_ready' (did you mean 'ready'?)"
+            ),
+        ),
         # watch
         (
             "watch: {ignore: x}",
@@ -386,6 +415,11 @@ def test_a_mistake(setting: str, expected: str | None, tmp_path: Path) -> None:
         ("processes: {web: [x]}", [("1:18: web is a mapping of its settings "
          "(command, env, env_files …), not a list")]),
         ("services: {}", ["1:1: unknown key 'services' (did you mean 'processes'?)"]),
+        ("vars: {A: 1}", ["1:1: unknown key 'vars' (did you mean 'env'?)"]),
+        ("shell: {a: b}", ["1:1: unknown key 'shell' (each process has a `shell` of its own)"]),
+        ("networks: {a: {}}", ["1:1: unknown key 'networks' (gaffer runs commands, no containers)"]),
+        ("log_configuration: {a: 1}", [("1:1: unknown key 'log_configuration' "
+         "(`gaffer start --log-dir DIR` keeps logs)")]),
         ("web: {command: x}", ["1:1: unknown key 'web' (processes stand below 'processes:')"]),
         ("groups: {api: null}", [("1:15: api is a directory, or a mapping with directory, "
          "not nothing")]),
@@ -457,10 +491,10 @@ def test_defaults_hold_where_nothing_is_said(tmp_path: Path) -> None:
         """,
         tmp_path,
     )
-    assert config.process("web") == ProcessSettings(
+    assert over(config.processes["web"], config.defaults) == ProcessSettings(
         pty=False, scale=2, env={"A": "1", "B": "2", "C": None}
     )
-    assert config.process("worker") == config.process("of-the-procfile") == config.defaults
+    assert over(config.processes["worker"], config.defaults) == config.defaults
     assert over(ProcessSettings(port=1), ProcessSettings(port=2, once=True)) == ProcessSettings(
         port=1, once=True
     )
@@ -484,15 +518,13 @@ def test_each_setting_knows_where_it_stands(tmp_path: Path) -> None:
         tmp_path,
     )
     web = ("processes", "web")
-    assert config.origin((*web, "env", "A")) == "gaffer.yaml:6"
-    assert config.origin((*web, "env", "LEVEL")) == "gaffer.yaml:2"
-    assert config.origin((*web, "ready", "http")) == "gaffer.yaml:8"
-    assert config.origin((*web, "depends_on", "cache")) == "gaffer.yaml:10"
-    assert config.origin(("processes", "db", "depends_on", "x")) == "gaffer.yaml:11"
-    assert config.origin((*web, "port")) == "gaffer.yaml:4"
+    assert str(config.place((*web, "env", "A"))) == "gaffer.yaml:6"
+    assert str(config.place((*web, "env", "LEVEL"))) == "gaffer.yaml:2"
+    assert str(config.place((*web, "ready", "http"))) == "gaffer.yaml:8"
+    assert str(config.place((*web, "depends_on", "cache"))) == "gaffer.yaml:10"
+    assert str(config.place(("processes", "db", "depends_on", "x"))) == "gaffer.yaml:11"
     assert config.place((*web, "port")) is None
     problem = config.problem((*web, "depends_on", "cache"), "no such process", "add it")
     assert str(problem) == "gaffer.yaml:10:7: no such process (add it)"
     assert str(config.problem(("port",), "taken")) == "gaffer.yaml:1:1: taken"
-    assert Config().origin(("port",)) == ""
     assert str(Config().problem(("port",), "taken")) == "taken"

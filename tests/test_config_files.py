@@ -219,10 +219,10 @@ def test_origins_name_the_file_of_each_setting(tmp_path: Path) -> None:
     config = both(BASE, "processes:\n  web:\n    env: {B: 2}\n    scale: 2\n", tmp_path)
     assert [Path(file).name for file in config.files] == ["gaffer.yaml", "gaffer.local.yaml"]
     web = ("processes", "web")
-    assert config.origin((*web, "env", "A")) == "gaffer.yaml:5"
-    assert config.origin((*web, "env", "B")) == "gaffer.local.yaml:3"
-    assert config.origin((*web, "port")) == "gaffer.yaml:4"
-    assert config.origin((*web, "scale")) == "gaffer.local.yaml:4"
+    assert str(config.place((*web, "env", "A"))) == "gaffer.yaml:5"
+    assert str(config.place((*web, "env", "B"))) == "gaffer.local.yaml:3"
+    assert str(config.place((*web, "port"))) == "gaffer.yaml:4"
+    assert str(config.place((*web, "scale"))) == "gaffer.local.yaml:4"
 
 
 def test_problems_name_their_file_and_are_in_order(tmp_path: Path) -> None:
@@ -248,7 +248,7 @@ import gaffer_procfile.cli.start
 before = set(sys.modules)
 from gaffer_procfile.config import read
 config, problems = read(sys.argv[1])
-assert config.process("web").ready is not None and not problems, problems
+assert config.processes["web"].ready is not None and not problems, problems
 print(*sorted(set(sys.modules) - before))
 """
 
@@ -326,7 +326,7 @@ def test_no_input_is_a_traceback(content: bytes, local: bytes | None) -> None:
         assert text.isprintable(), text
         text.encode()
     for path in config.places:
-        assert config.origin(path)
+        assert config.place(path) is not None
     if not problems:  # what is taken can be handed to a process
         for process in config.processes.values():
             values = [process.command, process.cwd, *(process.env or {}).values()]

@@ -184,6 +184,14 @@ def test_no_files_is_nothing_and_no_right_is_a_problem(serve_once: Serve, tmp_pa
     assert written.lines("n=0") == []
 
 
+@pytest.mark.parametrize("since", ["nan", "inf", "-inf", "1e300", "-1e18"])
+def test_a_time_that_no_clock_shows_is_refused(
+    serve_once: Serve, tmp_path: Path, since: str
+) -> None:
+    written = Written(serve_once, tmp_path / "logs")
+    assert written.served.ask("GET", f"/logs?since=@{since}").status == 400
+
+
 def test_who_leaves_in_the_middle_leaves_no_descriptor(serve_once: Serve, tmp_path: Path) -> None:
     from conftest import open_descriptors
 

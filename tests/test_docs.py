@@ -16,6 +16,8 @@ import pytest
 
 import gaffer_procfile
 from gaffer_procfile.cli.options import VERB_OPTIONS
+from gaffer_procfile.config import Config, ProcessSettings
+from gaffer_procfile.config.problems import suggestion
 from gaffer_procfile.project import Options, check
 
 ROOT = Path(__file__).parents[1]
@@ -176,6 +178,19 @@ def test_what_others_call_differently_is_called_so_here(tmp_path: Path) -> None:
         (directory / "gaffer.yaml").write_text(text, encoding="utf-8")
         found = [str(problem) for problem in check(Options(directories=[str(directory)]))]
         assert not [line for line in found if "gaffer.yaml" in line], (setting, found)
+
+
+def test_what_others_call_differently_is_known() -> None:
+    """The left column of the same table: each key of it has a hint."""
+    page = (CLI.parent / "coming-from.md").read_text(encoding="utf-8")
+    section = page.partition("| there | here, in gaffer.yaml |")[2].partition("| `process-comp")[0]
+    cells = [line.split(" | ")[0] for line in section.splitlines() if line.count("|") == 3]
+    keys = {key for cell in cells for key in re.findall(r"`(\w+)[:`]", cell)}
+    assert {"shutdown", "liveness_probe", "ready_log_line", "services", "process_started"} < keys
+    fields = {"process": ProcessSettings.fields, "gaffer.yaml": Config.fields}
+    for key in keys - ProcessSettings.fields.keys() - Config.fields.keys():
+        topics = [*((topic, list(known)) for topic, known in fields.items()), ("condition", [])]
+        assert any(suggestion(key, known, topic) for topic, known in topics), key
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import dotenv
@@ -10,10 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaffer_procfile.environment import Environment, Variable, load
+from gaffer_procfile.environment import Environment, Variable, extend
 from gaffer_procfile.errors import GafferError
 
 BASE = {"HOME": "/home/me", "LEVEL": "base", "EMPTY": ""}
+
+
+def load(
+    files: Iterable[tuple[str, bool]], base: Mapping[str, str], *, override: bool = True
+) -> tuple[Environment, list[GafferError]]:
+    """`base` with the variables of `files`."""
+    environment = Environment(base)
+    return environment, extend(environment, files, override=override)
 
 
 def load_text(
@@ -126,6 +135,7 @@ def test_neither_base_nor_os_environ_is_written(tmp_path: Path) -> None:
         ("A=1\nB=x\0y\nC=3\n", 2, "warning", "'B' can't be in an environment"),
         ("A=1\n\nLEVEL\nC=3\n", 3, "notice", "LEVEL has no '='"),
         ("A=1\nLEVEL=base${NO}\nC=3\n", 2, "notice", "${NO} is not set, so it is empty in LEVEL"),
+        ("A=1\nLEVEL=base${B-x}\nC=3\n", 2, "notice", "${B-x} is no ${NAME}, so it is empty in"),
     ],
 )
 def test_a_bad_line_is_told_and_the_rest_holds(
@@ -135,6 +145,25 @@ def test_a_bad_line_is_told_and_the_rest_holds(
     assert own(environment) == {"A": "1", "C": "3"}
     assert str(problem).startswith(f"{tmp_path}/.env:{line}: {message}")
     assert problem.severity == severity
+
+
+@pytest.mark.parametrize("name", ["discovery.type", "A-B", "1A", "'a b'", "É"])
+def test_a_name_that_no_shell_knows_is_set_and_warned_of(name: str, tmp_path: Path) -> None:
+    environment, (problem,) = load_text(f"A=1\n{name}=x\n", tmp_path)
+    bare = name.strip("'")
+    assert own(environment) == {"A": "1", bare: "x"}
+    assert (problem.line, problem.severity) == (2, "warning")
+    assert problem.message.startswith(f"no shell can have a variable {bare!r}, so processes may")
+
+
+def test_an_open_quote_says_all_that_it_takes_along(tmp_path: Path) -> None:
+    text = "A='x\nB=1\nC=it's so\nD=4\n"
+    environment, (problem,) = load_text(text, tmp_path)
+    assert own(environment) == {"D": "4"}
+    assert (problem.line, problem.message) == (
+        1,
+        "the quote ' of line 1 is closed in the middle of line 3, lines 1 to 3 left out",
+    )
 
 
 def test_a_name_alone_sets_nothing(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_parse(text: str, expected: dict[str, int]) -> None:
         ("web=1_0", "web=1_0: not a number"),
         ("web=٣", "web=٣: not a number"),
         ("web=" + "9" * 5000, "not a number"),
+        ("web=65536", "web=65536: there are only 65535 ports"),
+        ("all=999999999999", "all=999999999999: there are only 65535 ports"),
         ("web=1,web=2", "'web' is in the formation twice"),
     ],
 )

@@ -69,6 +69,14 @@ def test_no_byte_of_a_command_changes() -> None:
         (b"---", "Procfile:2: '---' is no entry"),
         (b"web: a\0b", "Procfile:2: the command of 'web' has a NUL byte"),
         (b"x" * 1000, "Procfile:2: 'xxx"),
+        (
+            "\u00a0web: x".encode(),
+            r"Procfile:2: '\xa0web' is not a process name, line left out (it begins with U+00A0, NO-BR",
+        ),
+        (
+            "we\u200bb: x".encode(),
+            r"Procfile:2: 'we\u200bb' is not a process name, line left out (a na",
+        ),
     ],
 )
 def test_a_bad_line_is_a_warning_and_the_rest_stays(line: bytes, expected: str) -> None:
@@ -111,7 +119,7 @@ def test_a_block_scalar_is_a_block(opener: str) -> None:
         'version: "3"\nservices:\n  web:\n    image: nginx\n    ports:\n      - 80\n',
         "processes:\n  web:\n    command: python app.py\n",
         "processes:\n- name: web\n  cmd: a\n",
-        "# compose\n---\nweb: a\n",
+        "---\nprocesses:\n  web: a\n",
     ],
 )
 def test_a_yaml_file_is_refused_once_and_none_of_it_is_run(text: str) -> None:
@@ -121,6 +129,29 @@ def test_a_yaml_file_is_refused_once_and_none_of_it_is_run(text: str) -> None:
     assert problem.severity == "error"
     assert "looks like YAML" in str(problem)
     assert "a line looks like" in str(problem)
+
+
+def test_a_line_of_dashes_is_a_line_that_is_no_entry() -> None:
+    parsed = procfile.parse(b"# ours\n---\nweb: a\n", "Procfile")
+    assert [entry.name for entry in parsed.entries] == ["web"]
+    (problem,) = parsed.problems
+    assert problem.severity == "warning"
+    assert str(problem).startswith("Procfile:2: '---' is no entry, left out")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\u00a0echo", "U+00A0, NO-BREAK SPACE"),
+        ("\u3000echo", "U+3000, IDEOGRAPHIC SPACE"),
+        ("\u200becho", "U+200B, ZERO WIDTH SPACE"),
+        ("\ufeffecho", "U+FEFF, ZERO WIDTH NO-BREAK SPACE"),
+        ("\x85echo", "U+0085"),
+        *((text, None) for text in ("", "echo \u00a0", "é", "→", "\udcff", "\x0c", "'\u00a0'")),
+    ],
+)
+def test_what_a_text_begins_with_that_nobody_sees(text: str, expected: str | None) -> None:
+    assert procfile.unseen_beginning(text) == expected
 
 
 def test_a_name_without_a_command_does_not_swallow_the_next_line() -> None:

@@ -189,6 +189,25 @@ def test_procfile_of_an_env_file_starts_from_there(files: Files) -> None:
     assert plan.services[0].file == "api/dev/Procfile"
 
 
+@pytest.mark.parametrize("how", ["gaffer.yaml", ".env"])
+def test_a_procfile_that_a_file_names_moves_nobody(files: Files, how: str) -> None:
+    given = {"gaffer.yaml": "procfile: ops/Procfile\n", ".env": "PROCFILE=ops/Procfile\n"}
+    own = "processes:\n  job: {command: sh}\n  db: {command: sh, cwd: .}\n"
+    directory = files({"gaffer.yaml": own, "ops/Procfile": "web: sh\n", "ops/.env": "A=ops\n"})
+    with open(directory / how, "a") as file:
+        file.write(given[how])
+    plan = project.load(options())
+    assert plan.directory == str(directory)
+    assert {os.path.normpath(template.directory) for template in plan.templates} == {str(directory)}
+    assert [template.full_name for template in plan.templates] == [
+        "shop:web",
+        "shop:job",
+        "shop:db",
+    ]
+    assert project.load(options(directories=["."])).directory == str(directory)
+    assert "A" not in plan.templates[0].variables
+
+
 def test_env_files_start_from_the_directory_or_from_here(files: Files) -> None:
     files({"api/Procfile": "web: sh\n", "api/one": "A=1\n", "two": "B=2\n", "api/.env": "C=3\n"})
     plan = project.load(options(directories=["api"], env_files=("one", "two")))
@@ -226,6 +245,25 @@ def test_the_current_directory_is_gone(tmp_path: Path, monkeypatch: pytest.Monke
     assert refusal() == "the current directory: no such file or directory"
     (problem,) = project.check(options())
     assert str(problem) == "the current directory: no such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("others", "given", "note"),
+    [
+        ({}, {}, "-e .overmind.env"),
+        ({".env": ""}, {}, "-e .overmind.env,.env"),
+        ({".env": ""}, {"env_files": (".overmind.env", ".env")}, None),
+        ({"my.env": ""}, {"env_files": ("my.env",)}, None),
+        ({"gaffer.yaml": "env_files: [.overmind.env]\n"}, {}, None),
+    ],
+)
+def test_the_env_file_of_overmind_is_not_read_and_said_so(
+    files: Files, others: dict[str, str], given: dict[str, Any], note: str | None
+) -> None:
+    files({"Procfile": "web: sh\n", ".overmind.env": "A=1\n", **others})
+    plan = project.load(options(**given))
+    expected = () if note is None else (f".overmind.env is not read; {note} reads it",)
+    assert plan.notes == expected
 
 
 def test_no_procfile_is_no_hindrance_to_the_environment(files: Files) -> None:
@@ -346,6 +384,16 @@ def test_start_goes_on_without_bad_lines_and_says_so(files: Files) -> None:
     assert [str(problem).split(" ", 1)[0] for problem in plan.problems] == [
         ".env:2:",
         "Procfile:1:",
+    ]
+
+
+def test_no_command_is_rewritten_for_what_it_begins_with(files: Files) -> None:
+    files({"Procfile": "---\nweb:\u00a0sh x\n"})
+    plan = project.load(options())
+    assert [template.command for template in plan.templates] == ["\u00a0sh x"]
+    assert [(problem.line, problem.severity) for problem in plan.problems] == [
+        (1, "warning"),
+        (2, "warning"),
     ]
 
 

@@ -125,6 +125,32 @@ def test_two_directories_of_one_name(files: Files) -> None:
     assert "are both 'a-web'" in refusal("a/web", "c/a/web")
 
 
+def test_a_name_that_somebody_gave_stays_whatever_the_checkout_is_called(files: Files) -> None:
+    directory = files(
+        {
+            **TWO,
+            "gaffer.yaml": """
+groups: {shop: api, site: site}
+processes: {proxy: {command: sh, depends_on: {"shop:web": started}}}
+""",
+        }
+    )
+    above = directory.parent.name
+    expected = [f"{above}-shop:proxy", "shop:web", "shop:worker", "site:web"]
+    assert names(load()) == expected
+    assert waits(load()) == {"proxy": [("shop:web", "started")]}
+    files({"gaffer.yaml": "groups: {shop: api, all: 's*'}\n", "shop/Procfile": "web: sh\n"})
+    assert names(load())[:3] == ["shop:web", "shop:worker", "shop-shop:web"]
+
+
+def test_names_that_two_files_gave_are_told_apart(files: Files) -> None:
+    one = {f"one/{name}": text for name, text in TWO.items()}
+    two = {f"two/{name}": text for name, text in TWO.items()}
+    groups = "groups: {api: api}\n"
+    files({**one, **two, "one/gaffer.yaml": groups, "two/gaffer.yaml": groups})
+    assert names(load("one", "two", names=["*:worker"])) == ["one-api:worker", "two-api:worker"]
+
+
 def test_a_directory_that_is_named_twice_is_one(files: Files) -> None:
     files(TWO)
     assert names(load("site", "*", "api/../site")) == ["site:web", "api:web", "api:worker"]
@@ -154,6 +180,36 @@ def test_a_formation_over_groups(files: Files) -> None:
     plan = load("api", "site", formation="api=2,site:web=0,worker=3")
     assert [template.instances for template in plan.templates] == [2, 3, 0]
     assert "several processes 'web'" in refusal("api", "site", formation="web=2")
+
+
+def test_a_directory_and_links_to_it_are_one_by_its_own_name(files: Files) -> None:
+    directory = files({"services/b/Procfile": "web: sh\n", "other/Procfile": "web: sh\n"})
+    for link, target in (("a", "b"), ("c", "b"), ("d", "../other")):
+        (directory / "services" / link).symlink_to(target)
+    expected = ["b:web", "d:web"]
+    assert names(load("services/*")) == expected
+    files({"gaffer.yaml": "groups: {all: services/*, again: 'services/[bcd]'}\n"})
+    assert names(load()) == expected
+
+
+def test_what_a_group_or_a_service_has_by_a_dangling_link_is_told(files: Files) -> None:
+    directory = files(TWO)
+    (directory / "broken").mkdir()
+    (directory / "broken/Procfile").symlink_to("Procfile.old")
+    told = "broken/Procfile: a link to Procfile.old, which isn't there"
+    assert refusal("*") == told
+    assert refusal("broken") == told
+
+
+def test_a_group_is_safe_in_a_line(files: Files) -> None:
+    files(
+        {"a\nb/Procfile": "web: sh\n", "b\u2028c/Procfile": "web: sh\n", "[z]/Procfile": "web: sh"}
+    )
+    plan = load("a\nb", "b\u2028c", "[z]")
+    assert names(plan) == ["a-b:web", "b-c:web", "[z]:web"]
+    assert names(load("[z]", "a\nb", names=["[z]"])) == ["[z]:web"]
+    files({"x\x1b/[z]/Procfile": "web: sh\n", "y:/[z]/Procfile": "web: sh\n"})
+    assert names(load("x\x1b/[z]", "y:/[z]")) == ["x--[z]:web", "y--[z]:web"]
 
 
 # --- ports -----------------------------------------------------------------------------------
@@ -188,6 +244,40 @@ def test_ports_that_were_said_outright_are_not_moved(files: Files) -> None:
     groups = "groups:\n  api: {directory: api, port: 4000}\n  site: {directory: site, port: 4100}\n"
     files({**TWO, "gaffer.yaml": groups})
     assert refusal().startswith("api:worker and site:web would both get port 4100")
+
+
+@pytest.mark.parametrize(
+    ("services", "block"),
+    [(61, 1000), (62, 500), (122, 500), (123, 200), (303, 200), (304, 100), (606, 100)],
+)
+def test_many_services_have_smaller_blocks(files: Files, services: int, block: int) -> None:
+    files({f"s/{n:03}/Procfile": "web: sh\n" for n in range(services)})
+    plan = load("s/*")
+    assert ports(plan)["001:web"] == 5000 + block
+    last = f"{services - 1:03}"
+    assert ports(load("s/*", names=[last])) == {
+        name: port for name, port in ports(plan).items() if name.startswith(last)
+    }
+    # How many of each there are decides as little as which of them run.
+    assert (
+        ports(load("s/*", formation="000:web=3")).items()
+        >= {name: port for name, port in ports(plan).items() if name.startswith(last)}.items()
+    )
+
+
+def test_blocks_are_smaller_where_they_begin_high(files: Files) -> None:
+    files({f"{n}/Procfile": "web: sh\n" for n in range(7)})
+    assert ports(load("*", port="60000"))["6:web"] == 63_000
+    assert ports(load("*", port="59000"))["6:web"] == 65_000
+
+
+def test_a_port_past_the_last_one_names_its_group(files: Files) -> None:
+    files({**TWO, "site/.env": "PORT=65535\n"})
+    past = "past 65535 (a smaller --port-step, or a lower port with -p)"
+    assert refusal("site", "api") == f"api: web would get port 66535, {past}"
+    reaches = "api: web=101 reaches port 6100, which is worker's (--port-step 101 keeps them apart)"
+    assert refusal("site", "api", port="5000", formation="api:web=101") == reaches
+    assert refusal("api", port="65535") == f"worker would get port 65635, {past}"
 
 
 # --- gaffer.yaml -----------------------------------------------------------------------------
@@ -236,6 +326,20 @@ def test_a_process_without_a_command(files: Files) -> None:
     )
 
 
+def test_what_is_wrong_with_a_command_is_said_once(files: Files) -> None:
+    text = """\
+processes:
+  a: {command: [echo, hi]}
+  b: {command: sh, depends_on: [a, c]}
+  c: {scale: 2}
+"""
+    files({"gaffer.yaml": text})
+    assert [str(problem).partition(" (")[0] for problem in project.check(Options())] == [
+        "gaffer.yaml:2:16: command is the text of a command, not a list",
+        "gaffer.yaml:4:3: c has no command, and the Procfile doesn't have it",
+    ]
+
+
 def test_groups_of_a_yaml(files: Files) -> None:
     files(
         {
@@ -272,9 +376,79 @@ def test_groups_of_a_group_are_told_of(files: Files) -> None:
     assert [str(problem) for problem in plan.problems] == [told]
 
 
+def test_a_group_that_is_the_top_is_its_own_name(files: Files) -> None:
+    directory = files({**TWO, "Procfile": "proxy: sh\n", "gaffer.yaml": "groups: {a: ., b: api}\n"})
+    assert names(load()) == ["a:proxy", "b:web", "b:worker"]
+    assert project.check(Options()) == []
+    assert load().directory == str(directory)
+    files({"gaffer.yaml": "groups: {b: api, a: {directory: ../shop, port: 7000, procfile: P}}\n"})
+    files({"P": "other: sh\n"})
+    assert names(load()) == ["a:other", "b:web", "b:worker"]
+    assert ports(load())["a:other"] == 7000
+    files({"gaffer.yaml": "groups: {all: '../*', b: api}\n"})
+    assert names(load()) == ["shop:proxy", "b:web", "b:worker"]
+
+
+def test_a_group_that_is_the_top_and_has_nothing_to_run(files: Files) -> None:
+    files({**TWO, "gaffer.yaml": "groups: {a: ., b: api}\n"})
+    told = "gaffer.yaml:1:10: a: there is no Procfile here"
+    assert refusal() == told
+    assert told in map(str, project.check(Options()))
+
+
+def test_env_files_of_the_command_line_are_those_of_groups_too(files: Files) -> None:
+    groups = "groups: {api: {directory: api, env_files: own.env}, site: site}\n"
+    files({**TWO, "gaffer.yaml": groups, "api/own.env": "A=own\n"})
+    files({"ci.env": "A=ci\n", "site/ci.env": "A=site\n", "api/.env": "A=api\n"})
+    assert load().templates[0].environment["A"] == "own"
+    web, _worker, site = load(env_files=["ci.env"]).templates
+    assert (web.environment["A"], site.environment["A"]) == ("ci", "site")
+    missing = "nosuch.env: no such file or directory"
+    assert refusal(env_files=["nosuch.env"]) == missing
+    assert [str(problem) for problem in project.check(Options(env_files=["nosuch.env"]))] == [
+        missing
+    ]
+
+
+@pytest.mark.parametrize("has_processes", [False, True])
+@pytest.mark.parametrize("how", ["-f", "PROCFILE"])
+def test_a_procfile_of_the_command_line_is_looked_for_in_groups(
+    files: Files, how: str, has_processes: bool
+) -> None:
+    own = "processes: {db: {command: sh}}\n" if has_processes else ""
+    files({**TWO, "api/X": "other: sh\n", "gaffer.yaml": "groups: {api: api, site: site}\n" + own})
+    environ = {"PATH": os.environ["PATH"], **({"PROCFILE": "X"} if how == "PROCFILE" else {})}
+    given: dict[str, Any] = {"environ": environ, "procfile": "X" if how == "-f" else None}
+    assert refusal(**given).startswith("X: no such file or directory (looked for ")
+    files({"site/X": "another: sh\n"})
+    db = ["shop:db"] if has_processes else []
+    assert names(load(**given)) == [*db, "api:other", "site:another"]
+    assert [str(problem) for problem in project.check(Options(**given))] == []
+
+
+def test_a_procfile_that_only_the_top_has_is_none_of_the_groups(files: Files) -> None:
+    files(
+        {**TWO, "X": "top: sh\n", "site/X": "own: sh\n", "gaffer.yaml": "groups: {a: api, s: site}"}
+    )
+    assert names(load(procfile="X")) == ["shop:top", "a:web", "a:worker", "s:own"]
+
+
 def test_a_group_whose_directory_is_missing(files: Files) -> None:
     files({"gaffer.yaml": "groups:\n  api: apy\n"})
     assert refusal() == "gaffer.yaml:2:3: api: there is no directory apy"
+
+
+def test_a_glob_that_matches_nothing_is_told_with_its_line(files: Files) -> None:
+    files({"gaffer.yaml": "groups:\n  all: services/*\n"})
+    assert refusal() == "gaffer.yaml:2:3: services/*: it matches nothing"
+
+
+def test_one_variable_of_two_files(files: Files) -> None:
+    files({"Procfile": "web-1: sh\n", "gaffer.yaml": "\n\nprocesses: {web_1: {command: sh}}\n"})
+    [problem] = load().problems
+    assert str(problem).startswith(
+        "gaffer.yaml:3: GAFFER_PORT_WEB_1 is the port of 'web-1' (Procfile:1), so 'web_1' has none"
+    )
 
 
 def test_profiles(files: Files) -> None:
@@ -426,3 +600,85 @@ def test_a_service_alone_without_what_it_depends_on(files: Files) -> None:
     files({"gaffer.yaml": "processes: {web: {command: sh, depends_on: 'api:server'}}\n"})
     assert "unknown process 'api:server' (there is no group 'api' here)" in refusal()
     assert names(load(with_dependencies=False)) == ["shop:web"]
+
+
+def test_a_top_file_that_only_has_groups_is_checked_like_any_other(files: Files) -> None:
+    files({**TWO, "gaffer.yaml": "groups: {api: api, site: {dir: site}}\n", ".env": "x y\n"})
+    found = [str(problem) for problem in project.check(Options())]
+    assert found[0].startswith("gaffer.yaml:1:26: 'site' needs 'directory'")
+    assert found[1:] == ["gaffer.yaml:1:27: unknown key 'dir' (did you mean 'directory'?)"]
+    assert refusal() == found[0]
+
+
+def test_what_is_wrong_for_every_group_is_said_once(files: Files) -> None:
+    files(
+        {**TWO, "gaffer.yaml": "groups: {api: api, site: site}\nenv: {A: '${NONE}'}\n"},
+    )
+    missing = (
+        "gaffer.yaml:2:7: ${NONE} is not set, so it is empty in A (${NONE:-} if it is meant to be)"
+    )
+    assert [str(problem) for problem in project.check(Options())] == [missing]
+    load()
+
+
+def test_a_variable_that_no_shell_passes_on_is_warned_of_once(files: Files) -> None:
+    text = """\
+groups: {api: api, site: site}
+env: {A-B: 1}
+defaults: {env: {C.D: 1, gone.E: null}}
+"""
+    own = "processes: {worker: {shell: false, env: {search.type: x}}, web: {env: {F.G: 1}}}\n"
+    files({**TWO, "gaffer.yaml": text, "api/gaffer.yaml": own, "site/.env": "H-I=1\n"})
+    expected = [
+        f"{place}: no shell can have a variable {name!r}, so processes may not get it "
+        "(`shell: false` runs a command without one)"
+        for place, name in (
+            ("gaffer.yaml:2:7", "A-B"),
+            ("site/.env:1", "H-I"),
+            ("gaffer.yaml:3:18", "C.D"),
+            ("api/gaffer.yaml:1:72", "F.G"),
+        )
+    ]
+    assert sorted(map(str, load().problems)) == sorted(expected)
+    assert sorted(map(str, project.check(Options()))) == sorted(expected)
+
+
+def test_what_groups_inherit_is_found_where_it_is_said(files: Files) -> None:
+    files(
+        {
+            "gaffer.yaml": """\
+groups: {api: api, site: site}
+processes:
+  web: {command: sh, cwd: api, depends_on: worker}
+defaults:
+  cwd: none
+  depends_on: nobody
+""",
+            "api/Procfile": "web: sh\nworker: sh\n",
+            "site/Procfile": "clock: sh\n",
+            "site/gaffer.yaml": "processes: {clock: {scale: 2}}\n",
+        }
+    )
+    found = [str(problem) for problem in project.check(Options())]
+    cwds = [
+        f"gaffer.yaml:5:3: {name}: cwd none doesn't exist" for name in ("web", "worker", "clock")
+    ]
+    assert [problem for problem in found if "cwd" in problem] == cwds
+    unknown = [problem.partition(" (")[0] for problem in found if "nobody" in problem]
+    assert unknown == [
+        f"gaffer.yaml:6:3: {name}: unknown process 'nobody'" for name in ("web", "worker", "clock")
+    ]
+
+
+def test_a_loop_of_those_that_run_is_an_error_also_without_what_they_need(files: Files) -> None:
+    files(
+        {
+            "Procfile": "a: sh\nb: sh\nc: sh\n",
+            "gaffer.yaml": "processes: {a: {depends_on: b}, b: {depends_on: a}, c: {depends_on: a}}\n",
+        }
+    )
+    assert "each waits for the other: a waits for b, b waits for a" in refusal(
+        with_dependencies=False
+    )
+    assert names(load(names=["a"], with_dependencies=False)) == ["shop:a"]
+    assert names(load(exclude=["b"], with_dependencies=False)) == ["shop:a", "shop:c"]

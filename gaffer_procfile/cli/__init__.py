@@ -5,14 +5,15 @@ Each verb is a module of its own with `run(argv) -> exit status`, imported when 
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
 
-from ..errors import GafferError, UsageError, nearest
+from ..errors import GafferError, UsageError, nearest, unreadable
 from ..interrupts import end_at_once
 from ..lean import signal
-from .options import VERB_OPTIONS, is_background, split_at_word
+from .options import VERB_OPTIONS, check_option, is_background, split_at_word
 from .streams import complain, open_missing, show
 
 TYPE_CHECKING = False
@@ -88,6 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GafferError as error:
         complain(str(error))
         return error.exit_status
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        complain(f"{unreadable(error)} (`ulimit -n` says how many there may be)")
+        return GafferError.exit_status
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -99,11 +105,13 @@ def _dispatch(argv: list[str]) -> int:
             return _run("version", [])
         show(HELP)
         return 0 if "--help" in before or "-h" in before else UsageError.exit_status
+    if not _is_verb(rest[0]) and before:
+        check_option(before[-1], VERB_OPTIONS)  # of one that there isn't, this may be the value
     return _run(rest[0], before + rest[1:])
 
 
 def _run(verb: str, argv: list[str]) -> int:
-    if verb not in VERBS and verb not in _MODULES:
+    if not _is_verb(verb):
         hint = nearest(verb, VERBS) or f"the commands are {', '.join(VERBS)}"
         raise UsageError(f"no such command: {verb!r}", hint=hint)
     if verb == "start" and is_background(argv):
@@ -118,6 +126,10 @@ def _run(verb: str, argv: list[str]) -> int:
     gc.freeze()
     guarded = enter()  # before the imports: the guard gets ready meanwhile
     return int(_module(verb).run(argv, guarded))
+
+
+def _is_verb(word: str) -> bool:
+    return word in VERBS or word in _MODULES
 
 
 def _module(verb: str) -> Any:

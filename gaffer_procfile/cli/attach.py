@@ -13,8 +13,8 @@ from ..errors import GafferError, UsageError
 from .options import Option, whole_number
 from .progress import Progress
 from .remote import choose, choose_one, find_remotes, quoted
-from .streams import STDOUT, complain, printable
-from .terminal import Modes, RawMode, Returns, ending_by_signals, write_all
+from .streams import STDOUT, complain, printable, write_all
+from .terminal import Modes, RawMode, Returns, ending_by_signals
 from .verb import DIRECTORY, verb_parser
 
 TYPE_CHECKING = False
@@ -77,8 +77,8 @@ def run(argv: Sequence[str]) -> int:
     session = _Session(remote, instance, scrollback)
     with ending_by_signals():
         if settings.get("tty") and instance["input"] and os.isatty(STDIN):
-            with RawMode(STDIN):
-                detached = session.run_raw(key, args.detach_key or "Ctrl-]")
+            with RawMode(STDIN) as mode:
+                detached = session.run_raw(key, args.detach_key or "Ctrl-]", mode)
         else:
             detached = session.run_plain()
     return DETACHED if detached else _end(remote, instance)
@@ -116,13 +116,14 @@ class _Session:
         self._poll = select.poll()
         self._poll.register(self._output.fileno(), select.POLLIN)
 
-    def run_raw(self, key: bytes, key_name: str) -> bool:
+    def run_raw(self, key: bytes, key_name: str, mode: RawMode) -> bool:
         """Pass keys on; whether it was detached from (else it has ended)."""
         self._note(f"attached to {self._name}" + (f", {key_name} detaches" if key else ""))
         self._returns = Returns()
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
-        old_handler = signal.signal(signal.SIGWINCH, lambda _signum, _frame: None)
+        heard = (signal.SIGWINCH, signal.SIGCONT)
+        old_handlers = [signal.signal(each, lambda _signum, _frame: None) for each in heard]
         old_fd = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         try:
             self._poll.register(STDIN, select.POLLIN)
@@ -133,7 +134,8 @@ class _Session:
             while True:
                 ready = [fd for fd, _events in self._poll.poll()]
                 if reader in ready:
-                    os.read(reader, 512)
+                    if signal.SIGCONT in os.read(reader, 512):
+                        mode.enter()
                     self._send_window()
                 if self._output.fileno() in ready and not self._show():
                     return False
@@ -148,7 +150,8 @@ class _Session:
                         return True
         finally:
             signal.set_wakeup_fd(old_fd)
-            signal.signal(signal.SIGWINCH, old_handler)
+            for signum, handler in zip(heard, old_handlers, strict=True):
+                signal.signal(signum, handler)
             os.close(reader)
             os.close(writer)
             self._undo()
@@ -245,6 +248,8 @@ def _end(remote: Remote, instance: Json) -> int:
     """How it has ended; the status that says so."""
 
     def current() -> Json | None:
+        if remote.has_ended:
+            raise Gone
         return remote.instance(instance["name"], instance["instance"])
 
     def is_over() -> bool:

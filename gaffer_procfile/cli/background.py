@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from ..apps.announcement import BEGUN, DONE, FAILED
+from ..apps.outcome import signal_name
+from ..apps.signals import SAME_ACTION
 from ..client import Connection
 from ..control import runs_in
 from ..errors import GafferError, UsageError, unreadable
@@ -17,8 +20,9 @@ from ..output.tail import Tail
 from .last_run import LOG, remember, state_directory
 from .options import BACKGROUND
 from .start import parse, prepare
-from .streams import ANNOUNCE, STDERR, complain, printable, show
+from .streams import ANNOUNCE, STDERR, complain, pass_on, printable, show
 from .twins import refuse_twins
+from .verb import directory_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +33,7 @@ if TYPE_CHECKING:
     from ..planning.plan import Plan
 
 LAST_LINES = 30
-STOPPING = b"Ctrl-C: stopping what has been started\n"
-KILLING = b"Ctrl-C: killing what is left\n"
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -47,6 +50,7 @@ class _Start:
 
     def __init__(self, plan: Plan, args: Namespace, argv: Sequence[str]) -> None:
         self._directory = plan.directory
+        self._option = directory_option(_as_typed(plan.directory))  # for the verbs
         self._has_page = args.http is not None
         self._argv = list(argv)
         self._has_begun = False
@@ -56,7 +60,8 @@ class _Start:
             self._argv = ["--log-dir", log_dir, *self._argv]
         self._log = os.path.join(log_dir, LOG)
         self._popen: subprocess.Popen[bytes] | None = None
-        self._interrupts = 0
+        self._received: int | None = None  # the first signal that was to end us
+        self._received_at = 0.0  # the last one
 
     def run(self) -> int:
         log = self._log
@@ -66,27 +71,36 @@ class _Start:
             popen, last_line = self._start(complaints)
             if self._has_begun:
                 remember(self._directory, log, before)
-            if self._interrupts:
+            if self._received is not None:
                 popen.wait()
-                end_by(signal.SIGINT)
+                end_by(self._received)
             complaints.seek(0)
             complaint = complaints.read()
-            os.write(STDERR, complaint)
+            pass_on(complaint)
+        option = self._option
         if last_line == FAILED:
             _show_end(log, before)
             popen.returncode = 0  # it is let go
-            said = f"not all is up, the rest runs on (pid {popen.pid}); `gaffer down` ends it"
+            said = (
+                f"not all is up, the rest runs on (pid {popen.pid}); `gaffer down{option}` ends it"
+            )
             raise GafferError(f"{said}, the log is {log}")
         if last_line == DONE:
-            show(f"gaffer runs in the background (pid {popen.pid}), its log is {log}\n")
+            show(f"gaffer runs in the background (pid {popen.pid}), its log is {printable(log)}\n")
             if self._has_page:
                 self._show_address(popen.pid)
-            show("`gaffer logs -f` shows it, `gaffer ps` how it is, `gaffer down` ends it\n")
+            show(
+                f"`gaffer logs{option} -f` shows it, `gaffer ps{option}` how it is, "
+                f"`gaffer down{option}` ends it\n"
+            )
             popen.returncode = 0  # it is let go
             return 0
         status = popen.wait()
         if self._has_begun or not complaint:
             _show_end(log, before)
+            if status == 0:
+                show(f"it has ended, the log is {printable(log)}\n")
+                return 0
             complain(f"it has ended before all was up, the log is {log}")
         return status if status > 0 else 128 - status if status < 0 else 1
 
@@ -97,14 +111,15 @@ class _Start:
                 connection = Connection(run.path)
                 url = connection.get("/run")["url"]
                 connection.close()
-                show(f"open at {printable(url)}, or by `gaffer open`\n")
+                show(f"open at {printable(url)}, or by `gaffer open{self._option}`\n")
 
     def _start(self, complaints: IO[bytes]) -> tuple[subprocess.Popen[bytes], bytes | None]:
         """Start it, and show what it tells; the last line, or None if it ended before that."""
         ours, theirs = os.pipe()
-        before = signal.getsignal(signal.SIGINT)
-        if before != signal.SIG_IGN:
-            signal.signal(signal.SIGINT, self._handle_interrupt)
+        before = {signum: signal.getsignal(signum) for signum in ENDS}
+        for signum, handler in before.items():
+            if handler != signal.SIG_IGN:
+                signal.signal(signum, self._handle_end)
         self._popen = popen = subprocess.Popen(
             [sys.executable, "-m", __package__.partition(".")[0], "start", *self._argv],
             stdin=subprocess.DEVNULL,
@@ -115,20 +130,29 @@ class _Start:
             env={**os.environ, ANNOUNCE: str(theirs)},
         )
         os.close(theirs)
-        if self._interrupts:
+        if self._received is not None:
             popen.terminate()  # it wasn't there yet
         try:
             return popen, self._show_until_the_last(ours)
         finally:
             os.close(ours)
-            if not self._interrupts:
-                signal.signal(signal.SIGINT, before)
+            if self._received is None:
+                for signum, handler in before.items():
+                    signal.signal(signum, handler)
 
-    def _handle_interrupt(self, _signum: int, _frame: object) -> None:
-        """Pass a Ctrl-C on, each of them: the second one is for those that don't stop."""
-        self._interrupts += 1
-        over = b"\r" if os.isatty(STDERR) else b""  # over the ^C that the terminal has echoed
-        os.write(STDERR, over + (STOPPING if self._interrupts == 1 else KILLING))
+    def _handle_end(self, signum: int, _frame: object) -> None:
+        """Pass a wish to end on. The second one is for those that don't stop, as in the run itself."""
+        now = time.monotonic()
+        is_first = self._received is None
+        if not is_first and (signum == signal.SIGHUP or now - self._received_at < SAME_ACTION):
+            return
+        self._received_at = now
+        if is_first:
+            self._received = signum
+        name = "Ctrl-C" if signum == signal.SIGINT else signal_name(signum)
+        over = "\r" if os.isatty(STDERR) else ""  # over the ^C that the terminal has echoed
+        what = "stopping what has been started" if is_first else "killing what is left"
+        pass_on(f"{over}{name}: {what}\n".encode())
         if self._popen is not None:
             self._popen.terminate()
 
@@ -144,6 +168,12 @@ class _Start:
                 else:
                     show(printable(text.decode("utf-8", "surrogateescape")) + "\n")
         return None
+
+
+def _as_typed(directory: str) -> str:
+    """A directory from here, if it is below, as a person would type it."""
+    relative = os.path.relpath(directory)
+    return directory if relative.startswith(os.pardir) else relative
 
 
 def _show_end(log: str, start: int) -> None:

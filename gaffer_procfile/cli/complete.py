@@ -25,11 +25,11 @@ FILES, DIRECTORIES, COMMANDS = (":files", ""), (":directories", ""), (":commands
 
 _OF_FILES = {"start", "plan", "env"}  # these take names of the Procfile
 _OF_RUN = {"ps", "logs", "events", "stop", "restart", "wait"}  # and these of what runs
-_NAMED_BY_OPTION = {"--only", "--hide", "-x", "--exclude", "-s", "--service", "--exit-on"}
-_NAMED_BY_OPTION.add("--allow-exit")
-_FILE_METAVARS = {"FILE"}
-_DIRECTORY_METAVARS = {"DIR"}
-FORMATION = "NAME=N,..."
+_NAMED_BY_OPTION = {"--only", "--hide", "--exclude", "--service", "--exit-on", "--allow-exit"}
+# Of options, by their metavar.
+_FILE = "FILE"
+_DIRECTORY = "DIR"
+_FORMATION = "NAME=N,..."
 
 
 def run(argv: Sequence[str]) -> int:
@@ -144,8 +144,7 @@ def _verbs() -> Iterator[Candidate]:
         if line.startswith("  ") and line[2:3].isalpha():
             about[line.split()[0]] = line[_TEXT_COLUMN:].strip()
     for verb in VERBS:
-        if not verb.startswith("_"):
-            yield verb, _first_words(about.get(verb, ""))
+        yield verb, _first_words(about.get(verb, ""))
 
 
 # ---- values and arguments
@@ -156,13 +155,13 @@ def _values(option: Option, verb: str, before: Sequence[str], current: str) -> I
     if choices:
         return [(choice, "") for choice in choices]
     metavar = option.settings.get("metavar")
-    if metavar in _FILE_METAVARS:
+    if metavar == _FILE:
         return [FILES]
-    if metavar in _DIRECTORY_METAVARS:
+    if metavar == _DIRECTORY:
         return [DIRECTORIES]
     if not _NAMED_BY_OPTION.isdisjoint(option.names):
         return _project_names(before)
-    if metavar == FORMATION:
+    if metavar == _FORMATION:
         said = current[: current.rfind(",") + 1]  # those before are as they are
         return [(f"{said}{name}=", text) for name, text in _project_names(before)]
     return ()
@@ -175,7 +174,7 @@ def _arguments(verb: str, given: Sequence[str], before: Sequence[str]) -> Iterab
     if verb == "completion":
         return [("bash", ""), ("fish", ""), ("zsh", "")]
     if verb == "run":
-        return [*_project_names(before), COMMANDS]
+        return [*_project_names(before, with_groups=False), COMMANDS]
     if verb in _OF_FILES:
         return _project_names(before)
     if verb in _OF_RUN:
@@ -196,17 +195,21 @@ def _signals() -> Iterator[Candidate]:
         yield each.name.removeprefix("SIG"), signal.strsignal(each) or ""
 
 
-def _directories(words: Sequence[str]) -> list[str]:
-    """What -d says, among words that may not be complete."""
+def _said(words: Sequence[str], *names: str) -> list[str]:
+    """The values of an option, among words that may not be complete."""
     found = []
     for index, word in enumerate(words):
-        if word in ("-d", "--directory", "--root") and index + 1 < len(words):
+        if word in names and index + 1 < len(words):
             found.append(words[index + 1])
-        elif word.startswith(("--directory=", "--root=")):
-            found.append(word.partition("=")[2])
-        elif word.startswith("-d") and len(word) > 2:
-            found.append(word[2:])
+        for name in names:
+            start = f"{name}=" if name.startswith("--") else name
+            if word.startswith(start) and word != start:
+                found.append(word.removeprefix(start))
     return [os.path.expanduser(each) for each in found]
+
+
+def _directories(words: Sequence[str]) -> list[str]:
+    return _said(words, "-d", "--directory", "--root")
 
 
 def _run_names(before: Sequence[str], *, with_instances: bool = True) -> Iterator[Candidate]:
@@ -233,14 +236,20 @@ def _run_names(before: Sequence[str], *, with_instances: bool = True) -> Iterato
             yield group, "group"
 
 
-def _project_names(before: Sequence[str]) -> Iterator[Candidate]:
-    """The names of the project's processes, whether they run or not."""
-    from ..project import Options, load
+def _project_names(before: Sequence[str], *, with_groups: bool = True) -> Iterator[Candidate]:
+    """The names of the project's processes, whether they run or not, and of groups of them."""
+    from ..project import Options, find_members
 
+    procfiles = _said(before, "-f", "--procfile")
+    options = Options(
+        directories=_directories(before), procfile=procfiles[-1] if procfiles else None
+    )
     try:
-        plan = load(Options(directories=_directories(before)))
+        members = find_members(options)
     except GafferError:
-        return
-    commands = {template.full_name: template.command for template in plan.templates}
-    for full, command in commands.items():
-        yield plan.names.short(full), command
+        return  # nobody can be told now
+    names = members.names
+    commands = {names.short(full): entry.command for full, entry in members.entries.items()}
+    for word in names.known():
+        if word in commands or with_groups:
+            yield word, commands.get(word, "group")

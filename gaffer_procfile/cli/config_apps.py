@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import os
+
+from ..planning.plan import find_followers
+from .streams import STDERR, STDOUT
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..apps.health import Health
     from ..apps.readiness import Readiness
     from ..apps.watch import WatchFiles
     from ..config import Probe, Watch
     from ..manager import App
-    from ..planning.plan import Plan, Template
+    from ..planning.plan import Plan
 
 
 class ConfigApps:
     """Makes those apps of a plan, and lets them follow when another plan takes its place.
 
-    `tells_of_all` is as for Readiness.
+    `tells_of_all` is as for Readiness; `log_dir` is where all output is kept.
     """
 
     def __init__(
-        self, plan: Plan, say: Callable[[str], object], *, tells_of_all: bool = True
+        self,
+        plan: Plan,
+        say: Callable[[str], object],
+        *,
+        tells_of_all: bool = True,
+        log_dir: str | None = None,
     ) -> None:
+        self._log_dir = log_dir
         self._plan = plan
         self._say = say
         # The apps hold these, so that a later plan's are theirs, too.
@@ -29,8 +41,10 @@ class ConfigApps:
         self._healthy: dict[str, Probe] = {}
         self._watches: dict[str, Watch] = {}
         self._files: list[str] = []
+        self._own: list[str] = []
         self._find(plan)
         self._readiness: Readiness | None = None
+        self._health: Health | None = None
         self._watching: WatchFiles | None = None
         # A plan that may change may need it later.
         if self._ready or plan.watches_its_files:
@@ -51,6 +65,14 @@ class ConfigApps:
             if template.watch is not None:
                 self._watches[template.full_name] = template.watch
         self._files[:] = plan.files
+        self._own[:] = [each.log for each in plan.templates if isinstance(each.log, str)]
+        if self._log_dir is not None:
+            from ..output.log_directory import PATTERNS
+
+            self._own += [os.path.abspath(os.path.join(self._log_dir, each)) for each in PATTERNS]
+        # `gaffer start > out.txt`
+        streams = [f"/dev/fd/{fd}" for fd in (STDOUT, STDERR)]
+        self._own += [os.path.realpath(each) for each in streams if os.path.isfile(each)]
 
     def environment(self, name: str) -> Mapping[str, str]:
         """What each process of a template needs for its readiness to be seen."""
@@ -65,16 +87,24 @@ class ConfigApps:
         if self._healthy or on_change is not None:
             from ..apps.health import Health
 
-            apps.append(Health(self._healthy, self._say, display, self._ready))
+            self._health = Health(self._healthy, self._say, display, self._ready)
+            apps.append(self._health)
         if self._watches or on_change is not None:
             from ..apps.watch import WatchFiles
 
             followers = find_followers(self._plan.templates)
-            self._watching = WatchFiles(self._watches, self._say, display, followers)
+            self._watching = WatchFiles(self._watches, self._say, display, followers, self._own)
             if on_change is not None:
                 self._watching.on_change(self._files, on_change)
             apps.append(self._watching)
         return apps
+
+    def make_up(self, seconds: float) -> None:
+        """For so many seconds all were halted: that is nobody's fault."""
+        if self._readiness is not None:
+            self._readiness.postpone(seconds)
+        if self._health is not None:
+            self._health.look_anew()
 
     def update(self, plan: Plan) -> None:
         """Another plan holds from now on."""
@@ -85,19 +115,3 @@ class ConfigApps:
         """Watch what this plan says; for when the manager has its templates."""
         if self._watching is not None:
             self._watching.update(self._watches, find_followers(self._plan.templates))
-
-
-def find_followers(templates: Sequence[Template]) -> Mapping[str, list[str]]:
-    """Who is restarted after whom: those whose dependency says so, and those who follow them."""
-    direct: dict[str, list[str]] = {}
-    for template in templates:
-        for dependency in template.depends_on:
-            if dependency.restart:
-                direct.setdefault(dependency.name, []).append(template.full_name)
-    followers: dict[str, list[str]] = {}
-    for name, first in direct.items():
-        found = list(first)
-        for each in found:  # grows meanwhile
-            found += [one for one in direct.get(each, ()) if one not in found]
-        followers[name] = found
-    return followers

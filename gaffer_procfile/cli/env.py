@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 
-from ..environment import INHERITED, OURS, Environment, Variable
+from ..environment import INHERITED, OURS, Environment, Variable, is_shell_name
 from ..errors import SEVERAL, FormationError, UnknownProcessError, UsageError
 from ..output.redact import MASK, Redactor, is_secret, secrets
-from ..planning.origins import origin_for_all, origin_of
-from ..planning.service import source
+from ..planning.names import split_instance
 from ..project import load
 from .foreman_file import apply_defaults
-from .options import COMMON, PORTS, SELECTION, Option, is_whole_number
+from .options import COMMON, PORTS, SELECTION, Option
 from .parser import parser
 from .project import project_options
 from .streams import complain, printable, show
@@ -51,7 +49,6 @@ OPTIONS = (
 # Of each instance its own, so nothing that all processes get.
 _PER_INSTANCE = ("PORT", "PS", "GAFFER_PROCESS_NAME")
 
-_SHELL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _HIDDEN = MASK.decode()
 
 
@@ -106,8 +103,7 @@ def _find(args: Namespace) -> _Found:
             groups = [service.group for service in services]
             raise UsageError("env of which service?", hint=f"there is {', '.join(groups)}")
         return _of_service(services[0])
-    word, instance = _split_instance(args.name)
-    plan = _plan_with(word, args)
+    plan, word, instance = _plan_with_named(args)
     _complain(plan)
     if instance is None and (service := _group(word, plan)) is not None:
         return _of_service(service)
@@ -117,6 +113,17 @@ def _find(args: Namespace) -> _Found:
         raise UnknownProcessError(args.name, [], hint, SEVERAL)
     [template] = [template for template in plan.templates if template.full_name in wanted]
     return _of_instance(plan, template, 1 if instance is None else instance)
+
+
+def _plan_with_named(args: Namespace) -> tuple[Plan, str, int | None]:
+    """The plan, and what of the name given is a process or a group, and what its instance."""
+    try:
+        return _plan_with(args.name, args), args.name, None
+    except UnknownProcessError:
+        word, instance = split_instance(args.name)
+        if instance is None:
+            raise
+    return _plan_with(word, args), word, instance
 
 
 def _plan_with(word: str, args: Namespace) -> Plan:
@@ -129,14 +136,6 @@ def _plan_with(word: str, args: Namespace) -> Plan:
             return plan
     args.no_deps = True
     return load(project_options(args, [word]))
-
-
-def _split_instance(name: str) -> tuple[str, int | None]:
-    """`api:web.2` as its name and number. A group's name may have dots in it, too."""
-    word, dot, number = name.rpartition(".")
-    if dot and is_whole_number(number) and ":" not in number:
-        return word, int(number)
-    return name, None
 
 
 def _group(word: str, plan: Plan) -> Service | None:
@@ -159,7 +158,7 @@ def _of_service(service: Service) -> _Found:
     found = _Found(service, None, variables)
     for name in os.environ:
         if name not in variables and name not in _PER_INSTANCE:
-            found.unset[name] = origin_for_all(service, "env", name)
+            found.unset[name] = str(service.place_for_all("env", name) or "")
     return found
 
 
@@ -176,9 +175,8 @@ def _of_instance(plan: Plan, template: Template, instance: int) -> _Found:
     found = _Found(service, f"{short}.{instance}", variables)
     for name in os.environ:
         if name not in values:
-            found.unset[name] = origin_of(service, template.name, "env", name) or origin_for_all(
-                service, "env", name
-            )
+            said = service.place_of(template.name, "env", name)
+            found.unset[name] = str(said or service.place_for_all("env", name) or "")
     return found
 
 
@@ -243,8 +241,7 @@ def _with_reasons(found: _Found, variables: Sequence[Variable], hider: _Hider | 
 
 def _over(variable: Variable, hider: _Hider | None) -> str:
     steps = [
-        f"{printable(_value(below, hider))} of {source(below.origin)}"
-        for below in _overridden(variable)
+        f"{printable(_value(below, hider))} of {below.source}" for below in _overridden(variable)
     ]
     return f"  (over {', '.join(steps)})" if steps else ""
 
@@ -260,7 +257,7 @@ def _overridden(variable: Variable) -> Iterator[Variable]:
 def _as_exports(found: _Found, hider: _Hider | None, *, is_all: bool) -> str:
     lines, hidden, impossible = [], [], []
     for variable in _shown(found.variables, is_all=is_all):
-        if not _SHELL_NAME.fullmatch(variable.name):
+        if not is_shell_name(variable.name):
             impossible.append(variable.name)
         elif _value(variable, hider) != variable.value:
             hidden.append(variable.name)
@@ -268,7 +265,7 @@ def _as_exports(found: _Found, hider: _Hider | None, *, is_all: bool) -> str:
             quoted = variable.value.replace("'", "'\\''")
             lines.append(f"export {variable.name}='{quoted}'\n")
     for name in sorted(found.unset):
-        if _SHELL_NAME.fullmatch(name):
+        if is_shell_name(name):
             lines.append(f"unset {name}\n")
     if hidden:
         complain(f"left out, as secrets: {', '.join(hidden)} (--show-secrets)")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ..client import Follower, Stream
+from ..client import Follower
+from ..errors import UsageError, nearest
 from ..loop.selector import SelectorLoop
-from .happenings import sentence
+from .happenings import KINDS, sentence
 from .log_view import JsonView, ScreenView
-from .logs import FEW, MOST
-from .options import Option, is_whole_number
-from .remote import choose, find_remotes, names_of, quoted
+from .options import COLOUR, Option
+from .remote import choose, find_remotes, names_of, open_streams, queries_of, quoted
 from .streams import complain, printable, show
-from .verb import COLOUR, CONTROL, add_names, verb_parser
+from .verb import CONTROL, FEW, add_names, count_of, verb_parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..client import Message
     from ..planning.names import Names
     from .log_view import View
+    from .remote import Remote
 
     Json = dict[str, Any]
 
@@ -47,55 +48,47 @@ def run(argv: Sequence[str]) -> int:
     )
     add_names(made, nargs="*")
     args = made.parse_intermixed_args(argv)
-    query = f"n={_count(args.last)}"
-    query += "".join(f"&event={quoted(kind)}" for kind in args.event or ())
+    count = count_of(args.last, FEW, "events")
+    parameters = [f"n={count}"]
+    parameters += [f"event={quoted(kind)}" for kind in args.event or ()]
     remotes = find_remotes(args.directory)
+    _check_kinds(remotes, args.event or ())
     targets = choose(remotes, args.names) if args.names else []
     view: View = JsonView()
     if not args.json:
         view = ScreenView(SelectorLoop(), remotes, colour=args.colour)
     names = names_of(remotes)
-    queries = {}
-    for remote in remotes:
-        chosen = [target for target in targets if target.remote is remote]
-        if targets and not chosen:
-            continue
-        named = "".join(
-            f"&process={quoted(target.name)}" + ("" if number is None else f".{number}")
-            for target in chosen
-            for number in ([None] if target.numbers is None else sorted(target.numbers))
-        )
-        queries[remote] = query + named
+    queries = queries_of(remotes, targets, parameters)
     if args.follow:
-        streams = [
-            Stream(remote.run.path, f"/events?follow=1&{query}")
-            for remote, query in queries.items()
-        ]
-        follower = Follower(streams, lambda _stream, message: _handle(view, names, message))
+        paths = {remote: f"/events?follow=1&{query}" for remote, query in queries.items()}
+        follower = Follower(
+            list(open_streams(paths)), lambda _stream, message: _handle(view, names, message)
+        )
         while not follower.has_ended:
             follower.wait()
+        view.finish()
         if not args.json:
             show("gaffer has ended\n")
         return 0
     found: list[Json] = []
     for remote, query in queries.items():
         found += remote.connection.get(f"/events?{query}")["events"]
-    for event in sorted(found, key=lambda event: str(event["time"])):
+    found.sort(key=lambda event: str(event["time"]))
+    for event in found[max(0, len(found) - count) :]:
         _show(view, names, event)
     view.finish()
     return 0
 
 
-def _count(text: str | None) -> int:
-    from ..errors import UsageError
-
-    if text is None:
-        return FEW
-    if text == "all":
-        return MOST
-    if not is_whole_number(text):
-        raise UsageError(f"-n takes a number of events or 'all', not {text!r}")
-    return min(int(text), MOST)
+def _check_kinds(remotes: Sequence[Remote], kinds: Sequence[str]) -> None:
+    """Raise UsageError for a kind that there is not, and that none of the runs has had."""
+    for kind in kinds:
+        if kind in KINDS:
+            continue
+        query = f"/events?n=1&event={quoted(kind)}"
+        if not any(remote.connection.get(query)["events"] for remote in remotes):
+            hint = nearest(kind, KINDS) or f"there is {', '.join(KINDS)}"
+            raise UsageError(f"--event doesn't know {kind!r}", hint=hint)
 
 
 def _handle(view: View, names: Names, message: Message) -> None:

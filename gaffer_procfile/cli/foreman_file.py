@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .. import formation
 from ..errors import GafferError, nearest, unreadable
 from .streams import complain
 
@@ -36,7 +37,7 @@ def apply_defaults(options: Namespace) -> None:
 
     GafferError for a file that can't be read, or a value that can't be.
     """
-    if not os.path.exists(FILE):
+    if not os.path.lexists(FILE):
         return
     for name, (node, line) in _read().items():
         ours = _OPTIONS.get(name)
@@ -51,10 +52,34 @@ def apply_defaults(options: Namespace) -> None:
         # An option that this verb doesn't have is meant for another one.
         if not hasattr(options, ours) or getattr(options, ours) or not node.value:
             continue
+        if ours == "no_timestamps" and options.timestamps:
+            continue  # it is the other half of what was typed
         if not isinstance(node.value, str):
             raise GafferError(f"{name} takes one value, on its own line", file=FILE, line=line)
         _check(ours, node.value, line)
-        setattr(options, ours, _value(ours, node.value))
+        value = formation.only_named(node.value) if name == "formation" else node.value
+        setattr(options, ours, _value(ours, value))
+        if ours == "concurrency":
+            options.formation_place = FILE, line
+
+
+def find_directory() -> str:
+    """The directory that `gaffer start` without -d runs in, here.
+
+    That of -f in `.foreman`, or of PROCFILE in the environment, is elsewhere, and so may be `root`.
+    What is wrong with the file is for `start` to say.
+    """
+    said: dict[str, object] = {}
+    if os.path.lexists(FILE):
+        try:
+            said = {name: node.value for name, (node, _line) in _read().items()}
+        except GafferError:
+            return os.curdir
+    directory = said.get("root")
+    if not directory:
+        procfile = said.get("procfile") or os.environ.get("PROCFILE")
+        directory = os.path.dirname(procfile) if isinstance(procfile, str) else None
+    return directory if isinstance(directory, str) and os.path.isdir(directory) else os.curdir
 
 
 def _read() -> dict[str, tuple[Node, int]]:
@@ -78,12 +103,17 @@ def _read() -> dict[str, tuple[Node, int]]:
         return {}
     if not isinstance(root, yaml.MappingNode):
         raise GafferError("not a list of 'option: value' lines", file=FILE)
-    return {str(key.value): (value, key.start_mark.line + 1) for key, value in root.value}
+    found = {}
+    for key, value in root.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise GafferError("an option's name is one word", file=FILE, line=line)
+        found[key.value] = value, line
+    return found
 
 
 def _check(option: str, value: str, line: int) -> None:
     """Say here, where the line is known, what whoever uses the value would say of it."""
-    from .. import formation
     from .options import seconds
 
     try:

@@ -26,6 +26,8 @@ _PLAIN = {
     "not_ready": "isn't ready",
     "unhealthy": "isn't well",
 }
+KINDS = ("spawn", "exit", *_PLAIN)
+"""Those that gaffer tells; a program that embeds it may have others."""
 _KNOWN = frozenset(("id", "time", "event", "name", "instance_id", "os_pid", "instance", "process"))
 
 
@@ -36,6 +38,8 @@ def sentence(event: Mapping[str, Any]) -> str:
         return f"started (pid {event['os_pid']})"
     if kind == "exit":
         return _exit(event)
+    if kind == "kill" and event.get("hastened"):
+        return "was killed"
     details = [
         _detail(name, value)
         for name, value in event.items()

@@ -6,7 +6,7 @@ import os
 import re
 import time
 
-from ..control import project_hash
+from ..control import project_hash, with_those_above
 from .streams import printable
 
 LOG = "gaffer.log"
@@ -16,9 +16,10 @@ _END = 16 * 1024  # bytes of a log in which it says how the run has ended
 # A line of gaffer's own, whatever its time looks like; and those that tell why a run has ended.
 _OURS = re.compile(r"^(?:[^|]* )?gaffer +\| (\S.*)$")
 _REASON = re.compile(
-    r"(?!.* is ready after).* after \d+\.\d s(?:; .* because of it)?$"
-    r"|(?:[\w-]+|gaffer was killed): (?:stopping|killing what is left)$"
-    r"|stopping because .*"
+    r"\S+ (?!is ready |listens on |doesn't listen ).* after \d+\.\d s(?:, .*?)?(?:; .* because of it)?$"
+    r"|[^:]+: (?:stopping|killing what is left|killing everything)$"
+    r"|stopping (?:the others )?because .*"
+    r"|all have ended$"
 )
 
 
@@ -49,7 +50,7 @@ def describe_last(directory: str) -> str | None:
 
     None where there was none, or its log is gone.
     """
-    noted = _find_noted(os.path.realpath(directory))
+    noted = _find_noted(directory)
     if noted is None:
         return None
     start, log = noted
@@ -69,20 +70,17 @@ def describe_last(directory: str) -> str | None:
     return f"the last run in the background {how}; its log is {printable(log)}"
 
 
-def _find_noted(path: str) -> tuple[int, str] | None:
+def _find_noted(directory: str) -> tuple[int, str] | None:
     """What is noted for a directory, or for the nearest one above it of which something is."""
-    while True:
+    for path in with_those_above(directory):
         try:
             with open(os.path.join(state_directory(path), _LAST), "rb") as file:
                 start, _space, log = os.fsdecode(file.read()).partition(" ")
         except OSError:
-            start, log = "", ""  # nothing is noted
+            continue  # nothing is noted
         if log and start.isdecimal():
             return int(start), log
-        above = os.path.dirname(path)
-        if above == path:
-            return None
-        path = above
+    return None
 
 
 def _reason(lines: list[str]) -> str | None:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import time
 
-from ..client import Gone, Stream
 from ..errors import UsageError
 from ..loop.selector import SelectorLoop
 from .log_view import JsonView, ScreenView
-from .options import Option, is_whole_number
-from .remote import choose, find_remotes, quoted
+from .options import COLOUR, Option
+from .remote import choose, find_remotes, open_streams, queries_of, tell_of_log_faults
 from .streams import complain, show
-from .verb import COLOUR, CONTROL, add_names, verb_parser
+from .verb import CONTROL, FEW, MOST, add_names, count_of, verb_parser
 from .when import parse_since
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
-    from ..client import Message
+    from ..client import Message, Stream
     from .log_view import View
-    from .remote import Remote, Target
+    from .remote import Remote
 
     Json = dict[str, Any]
 
@@ -56,9 +55,6 @@ OPTIONS = (
     COLOUR,
 )
 
-FEW = 100  # lines
-MOST = 100_000
-
 
 def run(argv: Sequence[str]) -> int:
     made = verb_parser(
@@ -66,11 +62,12 @@ def run(argv: Sequence[str]) -> int:
     )
     add_names(made, nargs="*")
     args = made.parse_intermixed_args(argv)
-    count = _count(args)
+    count = count_of(args.lines, FEW if args.since is None else MOST, "lines")
     since = parse_since(args.since, time.time()) if args.since is not None else None
     style = _style(args)
     remotes = find_remotes(args.directory)
     targets = choose(remotes, args.names) if args.names else []
+    tell_of_log_faults(remotes)
     loop = SelectorLoop()
     view: View
     if args.json:
@@ -84,11 +81,12 @@ def run(argv: Sequence[str]) -> int:
             has_prefix=not args.no_prefix,
             raw=args.raw,
         )
-    queries = {
-        remote: _query(remote, targets, count, since, only_stderr=args.stderr)
-        for remote in remotes
-        if not targets or any(target.remote is remote for target in targets)
-    }
+    parameters = [f"n={count}"]
+    if since is not None:
+        parameters.append(f"since=@{since:.6f}")
+    if args.stderr:
+        parameters.append("stream=stderr")
+    queries = queries_of(remotes, targets, parameters)
     if args.follow:
         _follow(loop, view, queries)
         if not args.json:
@@ -96,16 +94,6 @@ def run(argv: Sequence[str]) -> int:
     else:
         _show(view, queries, count)
     return 0
-
-
-def _count(args: Namespace) -> int:
-    if args.lines is None:
-        return FEW if args.since is None else MOST
-    if args.lines == "all":
-        return MOST
-    if not is_whole_number(args.lines):
-        raise UsageError(f"-n takes a number of lines or 'all', not {args.lines!r}")
-    return min(int(args.lines), MOST)
 
 
 def _style(args: Namespace) -> str:
@@ -117,25 +105,6 @@ def _style(args: Namespace) -> str:
             f"--timestamps doesn't know {style!r}", hint="on, off or a format as %H:%M"
         )
     return style
-
-
-def _query(
-    remote: Remote, targets: Iterable[Target], count: int, since: float | None, *, only_stderr: bool
-) -> str:
-    parts = [f"n={count}"]
-    if since is not None:
-        parts.append(f"since=@{since:.6f}")
-    if only_stderr:
-        parts.append("stream=stderr")
-    for target in targets:
-        if target.remote is remote:
-            name = quoted(target.name)
-            numbers = [None] if target.numbers is None else sorted(target.numbers)
-            parts += [
-                f"process={name}" if number is None else f"process={name}.{number}"
-                for number in numbers
-            ]
-    return "&".join(parts)
 
 
 def _show(view: View, queries: dict[Remote, str], count: int) -> None:
@@ -151,12 +120,8 @@ def _show(view: View, queries: dict[Remote, str], count: int) -> None:
 
 def _follow(loop: SelectorLoop, view: View, queries: dict[Remote, str]) -> None:
     """Show what comes, until all runs have ended."""
-    streams: list[Stream] = []
-    for remote, query in queries.items():
-        try:
-            streams.append(Stream(remote.run.path, f"/logs?follow=1&{query}"))
-        except Gone:
-            remote.has_ended = True
+    paths = {remote: f"/logs?follow=1&{query}" for remote, query in queries.items()}
+    streams = list(open_streams(paths))
 
     def handle(message: Message) -> None:
         if message.kind == "lines":

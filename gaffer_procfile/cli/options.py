@@ -5,7 +5,10 @@ Without argparse: the verb is found, and the guard forked, before that is import
 
 from __future__ import annotations
 
-from ..errors import UsageError
+import os
+
+from ..errors import GafferError, UsageError, nearest
+from ..formation import only_named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +48,14 @@ class Unsaid:
         vars(self).update({option.attribute: option.default for option in options}, **given)
 
 
+COLOUR = Option(
+    "--colour",
+    "--color",
+    dest="colour",
+    choices=("auto", "always", "never"),
+    help="auto: on a terminal (default), unless NO_COLOR or FORCE_COLOR is set",
+)
+
 COMMON = (
     Option(
         "-f", "--procfile", metavar="FILE", help="the Procfile (default: Procfile.dev or Procfile)"
@@ -55,7 +66,7 @@ COMMON = (
         "--root",
         metavar="DIR",
         action="append",
-        help="the project (default: the Procfile's); again, or a pattern, for several services",
+        help="the project (default: that of -f, or this one); again, or a pattern, for several",
     ),
     Option(
         "-e",
@@ -87,6 +98,8 @@ OUTPUT = (
         action="store_true",
         help="no time in the prefix",
     ),
+    # foreman's, for what is our default
+    Option("--timestamp", dest="timestamps", action="store_const", const="on", help=None),
     Option(
         "--prefix",
         metavar="TEXT",
@@ -115,13 +128,7 @@ OUTPUT = (
         help="show no secret of .env: PASSWORD, TOKEN, KEY and the like",
     ),
     Option("--redact-also", metavar="NAME", action="append", help="nor the value of this variable"),
-    Option(
-        "--colour",
-        "--color",
-        dest="colour",
-        choices=("auto", "always", "never"),
-        help="auto: on a terminal (default), unless NO_COLOR or FORCE_COLOR is set",
-    ),
+    COLOUR,
     Option(
         "--no-colour",
         "--no-color",
@@ -137,10 +144,16 @@ SELECTION = (
     Option(
         "-c",
         "--concurrency",
+        metavar="NAME=N,...",
+        help="how many of each: web=2,worker=0; all=N for the rest, else 1",
+    ),
+    Option(
         "-m",
         "--formation",
+        dest="concurrency",
+        type=only_named,
         metavar="NAME=N,...",
-        help="how many of each: web=2,worker=0; all=N for the rest",
+        help="the same, but none of the rest",
     ),
     Option("-x", "--exclude", metavar="NAME", action="append", help="all but this one"),
     Option(
@@ -295,6 +308,32 @@ def _wants_next(word: str, with_value: Container[str]) -> bool:
         if f"-{letter}" in with_value:
             return index == len(word) - 1
     return False
+
+
+def check_option(word: str, options: Iterable[Option]) -> None:
+    """Raise UsageError if `word` is an option, and none of these."""
+    known = [name for option in options for name in option.names]
+    name = word.partition("=")[0] if word.startswith("--") else word[:2]
+    if word.startswith("-") and name not in known:
+        hint = nearest(name, known) or "see 'gaffer start --help'"
+        raise UsageError(f"no such option: {name!r}", hint=hint)
+
+
+def check_directory(directory: str) -> None:
+    """Raise UsageError if what -d names is no directory, GafferError if it can't be one any more."""
+    if not os.path.isabs(directory):
+        check_current_directory()
+    if not os.path.isdir(directory):
+        what = "is not a directory" if os.path.exists(directory) else "doesn't exist"
+        raise UsageError(f"-d {directory}: it {what}")
+
+
+def check_current_directory() -> None:
+    """Raise GafferError if it was removed: no name means anything from there."""
+    try:
+        os.stat(os.getcwd())
+    except OSError as error:
+        raise GafferError("the current directory is gone", hint="cd into another one") from error
 
 
 def is_whole_number(text: str) -> bool:

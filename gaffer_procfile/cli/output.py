@@ -72,17 +72,20 @@ def make_console(
     prefixes: Prefixes,
     on_broken: Callable[[OSError], object],
     *,
+    faults: list[str],
     display: Callable[[str, int], str],
     make_view: MakeView | None = None,
 ) -> ConsoleOutput:
     """The console. Raises UsageError and UnknownProcessError for options that can't be.
 
-    `display` is how it calls a process; `make_view` makes another view than the options say.
+    `faults` gets what is said of log files that can't be written; `display` is how it calls a
+    process; `make_view` makes another view than the options say.
     """
 
     quiet = args.quiet or args.no_prefix  # without a prefix our lines would look like theirs
 
     def warn(text: str) -> None:
+        faults.append(text)
         if quiet:
             complain(text)
         else:
@@ -154,8 +157,8 @@ def _chosen(words: Sequence[str] | None, plan: Plan) -> set[str]:
     """Full names of templates, `shop:web`, and of instances, `shop:web.1`, that `words` mean."""
     chosen: set[str] = set()
     for word in split_names(words):
-        name, dot, instance = word.partition(".")
-        chosen.update(f"{full}{dot}{instance}" for full in plan.names.find(name))
+        found, number = plan.names.find_instances(word)
+        chosen.update(full if number is None else f"{full}.{number}" for full in found)
     return chosen
 
 

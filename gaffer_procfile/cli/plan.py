@@ -6,8 +6,8 @@ import gc
 import os
 import signal
 
-from ..planning import service as services
-from ..planning.origins import origin_of
+from ..planning.plan import find_waves
+from ..planning.service import UNSAID
 from ..project import load
 from ..restart import NEVER
 from .foreman_file import apply_defaults
@@ -64,30 +64,11 @@ def run(argv: Sequence[str]) -> int:
     }
     items = [
         _Item(plan, template, *entries[template.full_name], wave)
-        for template, wave in zip(plan.templates, _waves(plan.templates), strict=True)
+        for template, wave in zip(plan.templates, find_waves(plan.templates), strict=True)
     ]
     show(_as_json(plan, items) if args.json else _as_text(plan, items, _width()))
     gc.freeze()  # nor at the end, where Python would look at all of it once more
     return 0
-
-
-def _waves(templates: Sequence[Template]) -> list[int]:
-    """For each template when it can start: 1 at once, 2 behind one of those, and so on."""
-    needed = {
-        template.full_name: [dependency.name for dependency in template.depends_on]
-        for template in templates
-    }
-    found: dict[str, int] = {}
-    for full in needed:
-        todo = [full]  # its own stack: a chain may be longer than Python's may be deep
-        while todo:
-            before = [name for name in needed[todo[-1]] if name not in found]
-            if before:
-                todo += before
-            else:
-                last = todo.pop()
-                found[last] = 1 + max((found[name] for name in needed[last]), default=0)
-    return [found[template.full_name] for template in templates]
 
 
 class _Item:
@@ -107,13 +88,13 @@ class _Item:
 
     def settings(self) -> Iterator[tuple[str, str]]:
         """The settings that a gaffer.yaml has for it, each with its origin."""
-        if self.entry.settings is services.UNSAID:
+        if self.entry.settings is UNSAID:
             return
         for key in self.entry.settings.said():
-            yield key, origin_of(self.service, self.entry.name, key)
+            yield key, str(self.service.place_of(self.entry.name, key) or "")
 
     def command_origin(self) -> str:
-        return origin_of(self.service, self.entry.name, "command") or self.template.source
+        return str(self.service.place_of(self.entry.name, "command") or self.template.source)
 
 
 # ---- for people
@@ -143,7 +124,7 @@ def _as_text(plan: Plan, items: Sequence[_Item], width: int) -> str:
             lines += _filled(head, begin, item.template.command, item.command_origin(), width)
             lines += _setting_lines(plan, item, width)
     if plan.notes:
-        lines += ["", *plan.notes]
+        lines += ["", *map(printable, plan.notes)]
     return "".join(f"{line}\n" for line in lines)
 
 

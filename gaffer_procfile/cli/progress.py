@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 
-from ..client import Follower, Gone, Stream
+from ..client import Follower, Gone
 from ..slots import AT_REST, STOPPING
+from .remote import open_streams
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
 
-    from ..client import Message
+    from ..client import Message, Stream
     from .remote import Remote
 
     Json = dict[str, Any]
@@ -33,12 +34,7 @@ class Progress:
         handle: Callable[[Remote, Json], object] = lambda _remote, _event: None,
     ) -> None:
         self._handle = handle
-        self._remotes: dict[Stream, Remote] = {}
-        for remote in dict.fromkeys(remotes):
-            try:
-                self._remotes[Stream(remote.run.path, "/events?follow=1")] = remote
-            except Gone:
-                remote.has_ended = True
+        self._remotes = open_streams(dict.fromkeys(remotes, "/events?follow=1"))
         self._follower = Follower(list(self._remotes), self._handle_message)
 
     def _handle_message(self, stream: Stream, message: Message) -> None:
@@ -77,8 +73,7 @@ class Progress:
             if not stream.has_ended:
                 remote.look()
             else:
-                remote.has_ended = True
-                remote.processes = []
+                remote.note_end()
 
     def __enter__(self) -> Progress:
         return self

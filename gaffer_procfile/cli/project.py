@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from ..errors import FormationError, UsageError
 from ..formation import parse as parse_formation
 from ..formation import parse_port
+from ..planning.locations import is_pattern
 from ..project import Options
-from .options import split_names, whole_number
+from .options import check_directory, split_names, whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def project_options(
 ) -> Options:
     """What the options say about the project. Raises UsageError, also for a -d that isn't there.
 
-    `keeping` is a plan whose processes run: ports that were moved for it stay where they are.
+    `keeping` is the plan of what runs: ports that were moved for it stay where they are.
     `is_to_run`: this process is going to run it, so its ports are nobody else's any more.
     """
     formation = getattr(args, "concurrency", None)
@@ -39,9 +38,8 @@ def project_options(
     except FormationError as error:
         raise UsageError(str(error)) from error
     for directory in args.directory or ():
-        if not os.path.isdir(directory) and not _is_pattern(directory):
-            what = "is not a directory" if os.path.exists(directory) else "doesn't exist"
-            raise UsageError(f"-d {directory}: it {what}")
+        if not is_pattern(directory):
+            check_directory(directory)
     step = args.port_step
     return Options(
         directories=args.directory or (),
@@ -53,20 +51,16 @@ def project_options(
         names=names,
         exclude=split_names(getattr(args, "exclude", None)),
         formation=formation,
+        formation_place=getattr(args, "formation_place", None),  # of .foreman
         profiles=split_names(getattr(args, "profile", None)),
         with_dependencies=not getattr(args, "no_deps", False),
         move_ports=_move_ports(keeping, is_to_run) if getattr(args, "auto_port", False) else None,
     )
 
 
-def _move_ports(keeping: Plan | None, is_to_run: bool) -> MovePorts:
+def _move_ports(keeping: Plan | None, is_to_run: bool) -> MovePorts | None:
+    from ..preflight.auto_port import find_ports, keep_ports, take_ports
+
     if keeping is not None:
-        ports = {template.full_name: template.port for template in keeping.templates}
-        return lambda _directory, first_ports, *_: ({**first_ports, **ports}, None)
-    from ..preflight.auto_port import find_ports, take_ports
-
+        return keep_ports(keeping.moved_ports) if keeping.moved_ports else None
     return take_ports if is_to_run else find_ports
-
-
-def _is_pattern(text: str) -> bool:
-    return any(character in text for character in "*?[")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 
-from ..client import Follower, Gone, Stream
-from .options import Option
-from .remote import choose, find_remotes
+from ..client import Follower, Gone
+from .options import COLOUR, Option
+from .remote import choose, find_remotes, open_streams, tell_of_log_faults
 from .streams import STDOUT, printable, show, wants_colour
 from .table import GREEN, RED, YELLOW, Cell, Column, table
-from .verb import COLOUR, CONTROL, add_names, show_json, verb_parser
+from .verb import CONTROL, add_names, show_json, verb_parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
 
+    from ..client import Stream
     from .remote import Remote, Target
 
     Json = dict[str, Any]
@@ -59,13 +60,13 @@ def run(argv: Sequence[str]) -> int:
     add_names(made, nargs="*")
     args = made.parse_intermixed_args(argv)
     remotes = find_remotes(args.directory)
-    targets = choose(remotes, args.names)
     colour = wants_colour(args.colour)
     if args.watch:
-        _watch(remotes, targets, as_json=args.json, colour=colour)
+        _watch(remotes, choose(remotes, args.names), as_json=args.json, colour=colour)
         return 0
     look_at_figures(remotes)
-    _show(targets, as_json=args.json, colour=colour)
+    tell_of_log_faults(remotes)
+    _show(choose(remotes, args.names), as_json=args.json, colour=colour)
     return 0
 
 
@@ -75,7 +76,7 @@ def look_at_figures(remotes: Iterable[Remote]) -> None:
         try:
             found = remote.connection.get("/stats")["stats"]
         except Gone:
-            remote.has_ended = True
+            remote.note_end()
             continue
         figures = {each["id"]: each for each in found}
         for instance in remote.instances():
@@ -93,7 +94,7 @@ def _show(targets: Sequence[Target], *, as_json: bool, colour: bool) -> None:
 
 def _of(target: Target) -> list[Json]:
     if target.remote.process(target.name) is None:
-        return []  # it was removed while we watch
+        return []  # it was removed while we watch, or its run has ended
     return target.instances()
 
 
@@ -190,13 +191,13 @@ def _watch(
     """Show it anew when something happens, and for the figures every second."""
     from .terminal import FullScreen, ending_by_signals
 
-    streams = [Stream(remote.run.path, "/events?follow=1") for remote in remotes]
+    streams = open_streams(dict.fromkeys(remotes, "/events?follow=1"))
     changed = [False]
 
     def handle(_stream: Stream, _message: object) -> None:
         changed[0] = True
 
-    follower = Follower(streams, handle)
+    follower = Follower(list(streams), handle)
     screen = FullScreen(STDOUT) if os.isatty(STDOUT) and not as_json else None
     with ending_by_signals():
         try:
@@ -206,6 +207,8 @@ def _watch(
                 for remote in remotes:
                     remote.look()
                 look_at_figures(remotes)
+                if all(remote.has_ended for remote in remotes):
+                    break
                 if screen is not None:
                     screen.draw(lines(targets, colour=colour, width=_width()))
                 else:

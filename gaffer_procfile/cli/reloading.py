@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 
 from ..errors import GafferError
-from ..formation import PORT_VARIABLE
+from ..formation import HIGHEST_PORT, PORT_VARIABLE
+from ..planning.plan_files import as_seen_from_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Reload:
         """Some of the plan's files have changed."""
         if self._manager.stopping:
             return
-        what = os.path.relpath(paths[0])
+        what = as_seen_from_here(paths[0])
         if len(paths) > 1:
             what += f" and {len(paths) - 1} more"
         try:
@@ -73,8 +74,7 @@ class Reload:
         except GafferError as error:
             self._say(f"{what} changed and can't be used, what runs goes on: {error}")
             return
-        for problem in plan.problems:
-            self._say(str(problem))
+        plan.names.follow(self._plan.names)
         before = {template.full_name: template for template in self._plan.templates}
         after = {template.full_name: template for template in plan.templates}
         removed = [name for name in before if name not in after]
@@ -87,11 +87,8 @@ class Reload:
             and name not in updated
             and before[name].instances != after[name].instances
         ]
-        # Those that are gone still have a name until they have ended.
-        short = {name: self._plan.names.short(name) for name in removed}
         self._plan = plan
         self._on_plan(plan)
-        short |= {name: plan.names.short(name) for name in after}
         changes = (
             ("without", removed),
             ("new", added),
@@ -99,10 +96,12 @@ class Reload:
             ("scaling", scaled),
         )
         told = [
-            f"{verb} {', '.join(short[name] for name in names)}" for verb, names in changes if names
+            f"{verb} {', '.join(map(plan.names.short, names))}" for verb, names in changes if names
         ]
         self._say(f"{what} changed: {'; '.join(told) or 'nothing to be done'}")
-        self._carry_out(removed, added, updated, scaled, after)
+        # As many as the files said before is no reason to undo what was scaled by hand.
+        kept = {name for name in updated if before[name].instances == after[name].instances}
+        self._carry_out(removed, added, updated, scaled, after, kept)
         self._on_templates(plan, added, {*removed, *added, *updated})
 
     def _carry_out(
@@ -112,23 +111,47 @@ class Reload:
         updated: Sequence[str],
         scaled: Sequence[str],
         templates: dict[str, Template],
+        kept: Collection[str],
     ) -> None:
+        """`kept` are the templates of which there are as many as before, whoever has said so."""
         manager = self._manager
         for name in removed:
             if name in manager.processes:
                 manager.remove_process(name)
-        for name in (*added, *updated):
+        for name in sorted((*added, *updated), key=self._holds_nothing):
             template = templates[name]
             settings = self._settings_of(template)
-            known = name in manager.processes
-            # What was stopped by hand stays so, and what is new may have to wait.
-            settings["start"] = known and manager.processes[name].active
-            change = manager.update_process if known else manager.add_process
-            change(name, template.command, **settings)
+            state = manager.get_process_state(name)
+            if state is None:  # what is new may have to wait
+                manager.add_process(name, template.command, start=False, **settings)
+                continue
+            if name in kept:
+                room = HIGHEST_PORT + 1 - template.port
+                settings["numprocesses"] = min(state.numprocesses, room)
+            # What was stopped by hand stays so.
+            manager.update_process(name, template.command, start=None, **settings)
         for name in scaled:
             if name in manager.processes:
                 more = templates[name].instances - manager.processes[name].numprocesses
                 manager.ttin(name, more)
+
+    def _holds_nothing(self, name: str) -> bool:
+        """Those that do come first: who begins at once may get a port of theirs."""
+        state = self._manager.get_process_state(name)
+        return state is None or not state.holds_anything
+
+
+def refuse_mistakes(before: Plan, after: Plan) -> None:
+    """Raise the first of the mistakes in a plan's files that weren't there in the plan before."""
+    known = Counter(map(_without_line, before.problems))
+    for problem in after.problems:
+        known[_without_line(problem)] -= 1
+        if known[_without_line(problem)] < 0:
+            raise problem
+
+
+def _without_line(problem: GafferError) -> tuple[str | None, str]:
+    return problem.file, problem.message
 
 
 def _differs(one: Template, other: Template) -> bool:

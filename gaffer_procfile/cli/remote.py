@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 
-from ..client import TIMEOUT, Connection, Gone
+from ..client import TIMEOUT, Connection, Gone, Stream
 from ..control import runs_of
 from ..errors import GafferError, UnknownProcessError
 from ..planning.names import Names
+from ..slots import PENDING
+from .streams import complain, printable
 from .verb import directory_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from ..control import Run
@@ -50,12 +52,16 @@ class Remote:
         self.has_ended = False
 
     def look(self) -> None:
-        """Look at all processes. A run that has ended has none."""
+        """Look at all processes."""
         try:
             self.processes = self.connection.get("/processes")["processes"]
         except Gone:
-            self.has_ended = True
-            self.processes = []
+            self.note_end()
+
+    def note_end(self) -> None:
+        """It has ended, and has no processes."""
+        self.has_ended = True
+        self.processes = []
 
     def process(self, name: str) -> Json | None:
         """A process by its full name."""
@@ -95,6 +101,12 @@ class Target:
             raise GafferError(f"{self.name} was removed meanwhile")
         return found
 
+    def waiting(self) -> list[Json]:
+        """Those of its instances that wait to be started for the first time."""
+        if self.process()["active"]:
+            return []
+        return [each for each in self.instances() if each["state"] == PENDING]
+
     def instances(self) -> list[Json]:
         """The instances that are meant."""
         return [
@@ -107,22 +119,48 @@ class Target:
         """Those of them that run."""
         return [each for each in self.instances() if each["id"] is not None]
 
+    def parameters(self) -> list[str]:
+        """What asks for these alone, in a query."""
+        name = f"process={quoted(self.name)}"
+        return [name] if self.numbers is None else [f"{name}.{n}" for n in sorted(self.numbers)]
+
 
 def find_remotes(
     directory: str | None, timeout: float = TIMEOUT, *, verb: str | None = None
 ) -> list[Remote]:
     """The runs of the project that `directory` is in, which have so many seconds to answer in.
 
-    `verb` is what is going to give them orders. Raises NothingRunning.
+    `verb` is what is going to give them orders. One that is being started is waited for. Raises
+    NothingRunning.
     """
     place = directory_of(directory)
-    remotes = [Remote(run, timeout, verb) for run in runs_of(place)]
-    for remote in remotes:
-        remote.look()
-    remotes = [remote for remote in remotes if not remote.has_ended]
+    remotes = _look_for_remotes(place, timeout, verb)
+    if not remotes:
+        from .twins import wait_for_start  # mostly there is one
+
+        if wait_for_start(place):
+            remotes = _look_for_remotes(place, timeout, verb)
     if not remotes:
         raise NothingRunning(place)
     return remotes
+
+
+def _look_for_remotes(place: str, timeout: float, verb: str | None) -> list[Remote]:
+    remotes = [Remote(run, timeout, verb) for run in runs_of(place)]
+    for remote in remotes:
+        remote.look()
+    return [remote for remote in remotes if not remote.has_ended]
+
+
+def tell_of_log_faults(remotes: Iterable[Remote]) -> None:
+    """Say which log files the runs can't write: one in the background has told nobody."""
+    for remote in remotes:
+        try:
+            run = remote.connection.get("/run")
+        except Gone:
+            continue  # which is told of what was asked for
+        for fault in run.get("log_faults", ()):
+            complain(printable(fault))
 
 
 def names_of(remotes: Iterable[Remote]) -> Names:
@@ -156,28 +194,39 @@ def choose(remotes: Sequence[Remote], words: Iterable[str]) -> list[Target]:
 
 def _find(word: str, names: Names, remotes: Sequence[Remote]) -> Iterator[tuple[str, int | None]]:
     """Full names, with the number of an instance where `word` names one (`web.2`, `w*.2`)."""
-    try:
-        for full in names.find(word):
-            yield full, None
-        return
-    except UnknownProcessError:
-        name, dot, number = word.rpartition(".")
-        if not dot or not (number == "*" or (number.isascii() and number.isdecimal())):
-            raise
-    if number == "*":
-        for full in names.find(name):
-            yield full, None
-        return
-    found = [
-        full
-        for full in names.find(name)
-        if any(remote.instance(full, int(number)) for remote in remotes)
-    ]
-    if not found:
-        known = [each["process"] for remote in remotes for each in remote.instances()]
-        raise UnknownProcessError(word, known)
+    found, number = names.find_instances(word)
+    if number is not None:
+        found = [full for full in found if any(remote.instance(full, number) for remote in remotes)]
+        if not found:
+            known = [each["process"] for remote in remotes for each in remote.instances()]
+            raise UnknownProcessError(word, known)
     for full in found:
-        yield full, int(number)
+        yield full, number
+
+
+def queries_of(
+    remotes: Iterable[Remote], targets: Sequence[Target], parameters: Sequence[str]
+) -> dict[Remote, str]:
+    """The query for each of the runs that `targets` are in, about these; without them about all."""
+    queries = {}
+    for remote in remotes:
+        chosen = [target for target in targets if target.remote is remote]
+        if chosen or not targets:
+            named = [each for target in chosen for each in target.parameters()]
+            queries[remote] = "&".join([*parameters, *named])
+    return queries
+
+
+def open_streams(paths: Mapping[Remote, str]) -> dict[Stream, Remote]:
+    """What the runs that are still there tell at these paths from now on."""
+    streams = {}
+    for remote, path in paths.items():
+        try:
+            streams[Stream(remote.run.path, path)] = remote
+        except Gone:
+            # What is known of its processes stays: nobody has told their ends.
+            remote.has_ended = True
+    return streams
 
 
 def choose_running(targets: Iterable[Target]) -> list[tuple[Remote, Json]]:
@@ -206,7 +255,7 @@ def ask(remote: Remote, target: str, value: Any = None) -> Any:
     try:
         return remote.connection.post(target, value)
     except Gone:
-        remote.has_ended = True
+        remote.note_end()
         raise
 
 

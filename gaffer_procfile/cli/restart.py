@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
-from ..apps.exit_policy import WILL_RESTART
 from ..apps.outcome import listing
 from ..client import Gone
 from ..errors import GafferError
+from ..planning.plan_files import as_seen_from_here
+from ..slots import WILL_RESTART
 from .options import Option
 from .progress import Progress, is_at_rest
 from .remote import ask, choose, find_remotes
@@ -55,7 +54,12 @@ def run(argv: Sequence[str]) -> int:
     restarts = _Restarts(is_silent=args.json)
     with Progress((target.remote for target in targets), restarts.handle) as progress:
         for target in targets:
-            restarts.ask(target)
+            waiting = [] if args.names else target.waiting()
+            if not waiting:
+                restarts.ask(target)
+            elif not args.json:
+                names = [printable(each["process"]) for each in waiting]
+                show("".join(f"{name} goes on waiting to be started\n" for name in names))
         if args.no_wait:
             restarts.announce()
         else:
@@ -73,7 +77,7 @@ def _tell_of_changed_files(targets: Sequence[Target]) -> None:
         # A gaffer that was started before it was brought up to date doesn't tell.
         changed.update(dict.fromkeys(run.get("changed_files", ())))
     if changed:
-        names = listing([f"`{printable(os.path.relpath(path))}`" for path in changed])
+        names = listing([f"`{printable(as_seen_from_here(path))}`" for path in changed])
         has, it = ("has", "it") if len(changed) == 1 else ("have", "them")
         complain(
             f"{names} {has} changed since the start: `gaffer down` and `gaffer start` use {it}, "

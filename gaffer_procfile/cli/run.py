@@ -7,9 +7,8 @@ import signal
 
 from .. import commands
 from ..apps.outcome import NOT_EXECUTABLE, NOT_FOUND
-from ..errors import GafferError, ProcfileError, UsageError, nearest
-from ..planning import service
-from ..project import load, locate
+from ..errors import GafferError, UsageError, nearest, unreadable
+from ..project import find_members, load, locate
 from .foreman_file import apply_defaults
 from .options import COMMON, split_at_word
 from .parser import parser
@@ -76,14 +75,13 @@ def _entry(
     location: Location, args: Namespace, name: str
 ) -> tuple[list[str], str, dict[str, str]] | None:
     """The command, the directory and the environment of the entry `name`; None if there is none."""
-    try:
-        names = [entry.name for entry in service.read(location).entries]
-    except ProcfileError:
-        return None  # a command needs none
-    if name not in names:
+    members = find_members(project_options(args))
+    if name not in members.entries and not any(
+        name == entry.name for entry in members.entries.values()
+    ):
         path = location.environment.get("PATH")
         reason = commands.unavailable(name, location.directory, path.value if path else None)
-        hint = nearest(name, names)
+        hint = nearest(name, list(map(members.names.short, members.entries)))
         if reason is not None and hint is not None:
             raise CannotExecute(f"command not found: {name}", NOT_FOUND, hint)
         return None
@@ -96,7 +94,11 @@ def _execute(command: Sequence[str], directory: str, environment: Mapping[str, s
     """Become the command: its terminal, signals and exit status are then ours without our help."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it; the command shouldn't
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    os.chdir(directory)
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        message = f"can't run in {directory}: {unreadable(error)}"
+        raise CannotExecute(message, NOT_EXECUTABLE) from error
     try:
         os.execvpe(command[0], list(command), environment)
     except (FileNotFoundError, NotADirectoryError) as error:

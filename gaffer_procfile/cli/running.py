@@ -13,10 +13,10 @@ from ..lean import signal
 from ..loop import default_loop
 from ..manager import Manager
 from ..planning.plan import Installer
-from ..posix.spawn import seal_descriptors
+from ..posix.spawn import make_room, seal_descriptors
 from ..preflight.taken_ports import find_taken
 from ..restart import NEVER, BackOff
-from .streams import STDOUT, complain
+from .streams import STDOUT, complain, printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +39,16 @@ if TYPE_CHECKING:
         status: int | None
         ended_by: int | None
 
+        @property
+        def is_final(self) -> bool:
+            """Whether a success stands, too, where a signal came while all was being stopped."""
+
         def handle_blocked(
             self, names: Sequence[str], culprit: str, short: Callable[[str], str]
         ) -> None: ...
 
 
 STOP_TIMEOUT = 5.0  # seconds
-LEAST_DESCRIPTORS = 256  # the lowest limit that a system begins with
 
 
 class Run:
@@ -78,6 +81,10 @@ class Run:
         tells_when_ready: bool = True,
         is_plain: bool = False,
     ) -> None:
+        self.probed = _probed(plan)
+        """The templates that say when they are ready, at present."""
+        self.log_faults: list[str] = []
+        """Which log files can't be written, and why: in the background nobody sees it said."""
         self._plan = plan
         self._args = args
         self._guarded = guarded
@@ -117,6 +124,7 @@ class Run:
             self._log_settings,
             self._prefixes,
             self._handle_broken_output,
+            faults=self.log_faults,
             display=self._display,
             make_view=self._make_view,
         )
@@ -125,18 +133,17 @@ class Run:
 
             self._window = WindowSize(STDOUT, self._prefixes.width)
         self._keys = self._make_keys() if self._has_keys else None
-        self._signals = (
-            Signals(self._console.say, self._keys.halt, self._keys.go_on)
-            if self._keys is not None
-            else Signals(self._console.say)
-        )
+        self._signals = Signals(self._console.say, self._halt, self._go_on, self._make_up)
         self._policy = self._make_policy(self._console.say)
         self._failures = FailureReport(self._console, self._display, self._policy, self._warnings)
         if plan.has_config:
             from .config_apps import ConfigApps
 
             self._config_apps = ConfigApps(
-                plan, self._console.say, tells_of_all=self._tells_when_ready
+                plan,
+                self._console.say,
+                tells_of_all=self._tells_when_ready,
+                log_dir=args.log_dir,
             )
 
     @property
@@ -162,7 +169,7 @@ class Run:
         if self._guarded is not None:
             self._guarded.wait()
         try:
-            self._make_room()
+            make_room(sum(template.instances for template in self._plan.templates))
             seal_descriptors()
             self._installer = self._make_installer()
             for template in self._plan.templates:
@@ -177,7 +184,7 @@ class Run:
                 self._equip()
             self._manager.start(self._apps())
             for note in self._plan.notes:
-                self._console.say(note)
+                self._console.say(printable(note))
             gc.enable()
             self._manager.run()
         except BaseException:
@@ -202,18 +209,6 @@ class Run:
                 complain(str(problem))
         if errors:
             raise errors[-1]
-
-    def _make_room(self) -> None:
-        """Allow ourselves the descriptors that so many processes take, as far as we may."""
-        wanted = 64 + 5 * sum(template.instances for template in self._plan.templates)
-        if wanted <= LEAST_DESCRIPTORS:
-            return
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
     def _make_installer(self) -> Installer:
         return Installer(
@@ -294,7 +289,24 @@ class Run:
             package = __package__.partition(".")[0]
             return [sys.executable, "-m", package, "attach", "-d", self._plan.directory, name]
 
-        return Keys(os.ttyname(0), self._console, self._names.short, attach)
+        return Keys(os.ttyname(0), self._console, self._names.short, attach, self._pass_window_on)
+
+    def _halt(self) -> None:
+        if self._keys is not None:
+            self._keys.halt()
+
+    def _go_on(self) -> None:
+        if self._keys is not None:
+            self._keys.go_on()
+        self._pass_window_on()
+
+    def _make_up(self, seconds: float) -> None:
+        if self._config_apps is not None:
+            self._config_apps.make_up(seconds)
+
+    def _pass_window_on(self) -> None:
+        if self._window is not None:
+            self._window.pass_on()
 
     def _make_reload(self) -> Callable[[Sequence[str]], object] | None:
         """What is to be done when a file of the plan has changed; None where nothing is."""
@@ -319,6 +331,8 @@ class Run:
 
         self._names.replace(plan.names)  # who displays has these
         self._plan = plan
+        self.probed.clear()  # who shows processes has this set
+        self.probed |= _probed(plan)
         assign_prefixes(self._prefixes, plan)
         self._log_settings.update(plan)
         self._console.hide(find_secrets(self._args, plan))
@@ -331,6 +345,11 @@ class Run:
         if self._config_apps is not None:
             self._config_apps.watch()
         self._launch.update(_dependencies(plan), added, changed)
+
+    @property
+    def blocked(self) -> Mapping[str, str]:
+        """The templates that can't be started, at present, and why. Not before there are apps."""
+        return self._launch.blocked
 
     def on_blocked(self, listener: Callable[[Sequence[str]], object]) -> None:
         """Call `listener(names)` with templates that can't be started."""
@@ -350,7 +369,7 @@ class Run:
     def _end(self) -> int:
         if self._policy.status:
             return self._policy.status
-        if self._signals.received is not None:
+        if self._signals.received is not None and not self._policy.is_final:
             end_by(self._signals.received)  # before the output: a terminal that hangs up ends both
         if self._broken is not None:
             if self._broken.errno == errno.EPIPE:
@@ -359,6 +378,10 @@ class Run:
             complain(f"can't write to standard output: {self._broken.strerror}")
             return 1
         return self._policy.status or 0
+
+
+def _probed(plan: Plan) -> set[str]:
+    return {template.full_name for template in plan.templates if template.ready is not None}
 
 
 def _dependencies(plan: Plan) -> dict[str, Sequence[Dependency]]:

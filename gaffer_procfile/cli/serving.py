@@ -10,7 +10,7 @@ from ..loop import adapt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from ..control import UnixListener
@@ -36,11 +36,12 @@ class Serving:
 
     The socket is there when the first process has just been started. Who connects then is answered
     a moment later: what that takes would delay the start, of which nothing is missed. Without a
-    place for a socket the run goes on without. `pid` is as for UnixListener, `tcp` and `token_file`
-    are as for HttpHandler; an address that can't be had is a GafferError of `start`. `secrets()`
-    are what is kept out of its log; `log_dir` is where the run has log files. `info()`
-    is what is told of the run beside what the API tells of each. `when_found()` is called
-    when others can find the socket, or can't any more because there will be none.
+    place for a socket the run goes on without. `secrets()` are what is kept out of its log, `probed`
+    the templates that say when they are ready, `blocked` those that can't be started. `tcp` and
+    `token_file` are as for HttpHandler, `pid` is as for UnixListener; an address that can't be had is a
+    GafferError of `start`. `info()` is what is told of the run beside what the API tells of each,
+    `log_dir` where the run has log files. `when_found()` is called when others can find the socket, or
+    can't any more because there will be none.
     """
 
     def __init__(
@@ -48,6 +49,8 @@ class Serving:
         plan: Plan,
         say: Callable[..., object],
         secrets: Callable[[], Sequence[bytes]],
+        probed: Collection[str],
+        blocked: Mapping[str, str],
         *,
         tcp: str | None = None,
         token_file: str | None = None,
@@ -59,6 +62,8 @@ class Serving:
         self._plan = plan
         self._say = say
         self._secrets = secrets
+        self._probed = probed
+        self._blocked = blocked
         self._tcp = tcp
         self._token_file = token_file
         self._info = info
@@ -129,7 +134,8 @@ class Serving:
             logs=logs,
             display=plan.names.display,
             names=self._find_name,
-            probed=[t.full_name for t in plan.templates if t.ready is not None],
+            probed=self._probed,
+            blocked=self._blocked,
             info=self._info,
             disk_logs=self._find_disk_logs(),
             listener=self._listener or self._make_listener(),

@@ -79,8 +79,15 @@ def _run(
 
         return ExitPolicy(say, plan.names.display, find_policy(), deciding, once, watched)
 
+    running = plan
+
     def reload() -> Plan:
-        changed = load(project_options(args, args.names, keeping=plan))
+        nonlocal running
+        from .reloading import refuse_mistakes
+
+        changed = load(project_options(args, args.names, keeping=running))
+        refuse_mistakes(running, changed)
+        running = changed
         once.clear()  # the policy holds both
         once.update(_find_once(changed))
         if not (args.exit_policy or deciding):
@@ -89,7 +96,7 @@ def _run(
         return changed
 
     def make_apps(run: Run) -> list[App]:
-        from .plan_files import PlanFiles
+        from ..planning.plan_files import PlanFiles
         from .serving import Serving
 
         # With `watch_config` what has changed is in use.
@@ -98,11 +105,14 @@ def _run(
             plan,
             run.say,
             lambda: run.secrets,
+            run.probed,
+            run.blocked,
             tcp=args.http,
             token_file=args.http_token_file,
             info=lambda: {
                 "exit_policy": "exit-on" if deciding else find_policy(),
                 "changed_files": files.changed(),
+                "log_faults": run.log_faults,
             },
             log_dir=args.log_dir,
             pid=guarded.pid if guarded is not None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import GafferError
-from ..slots import AT_REST, STOPPING
+from ..slots import AT_REST, PENDING, STOPPING
 from .options import Option
 from .progress import Progress, is_at_rest
 from .remote import ask, choose, find_remotes
@@ -56,9 +56,20 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _stop(target: Target) -> None:
-    if target.numbers is None:
+    # What waits, at first or between two processes, has no id by which it could be stopped alone.
+    idle = [each for each in target.instances() if each["id"] is None and not is_at_rest(each)]
+    are_all = len(target.instances()) == len(target.process()["instances"])
+    if target.numbers is None or (idle and are_all):
         ask(target.remote, f"{target.path}/stop")
         return
+    if idle:
+        name = idle[0]["process"].rpartition(".")[0]
+        is_pending = idle[0]["state"] == PENDING
+        how = "waits to be started" if is_pending else f"is {idle[0]['state']}: it has no process"
+        which = "that wait" if is_pending else "of it"
+        raise GafferError(
+            f"{idle[0]['process']} {how}", hint=f"`gaffer stop {name}` stops all {which}"
+        )
     for instance in target.running():
         ask(target.remote, f"/instances/{instance['id']}/stop")
 

@@ -37,7 +37,7 @@ def take_descriptor() -> int | None:
 def show(text: str) -> None:
     """Write `text` to standard output. GafferError if that fails; SIGPIPE if nobody reads it."""
     try:
-        _write(STDOUT, text.encode("utf-8", "surrogateescape"))
+        write_all(STDOUT, text.encode("utf-8", "surrogateescape"))
     except BrokenPipeError:
         from ..guard import end_by
 
@@ -48,8 +48,13 @@ def show(text: str) -> None:
 
 def complain(text: str) -> None:
     """Write one line to standard error, whatever the names in it are made of."""
+    pass_on(f"gaffer: {printable(text)}\n".encode())
+
+
+def pass_on(data: bytes) -> None:
+    """Write to standard error, as it is."""
     try:
-        _write(STDERR, f"gaffer: {printable(text)}\n".encode())
+        write_all(STDERR, data)
     except OSError:
         pass  # nobody is left to tell
 
@@ -82,6 +87,7 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()
 
 
-def _write(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`, however little of it the descriptor takes at once."""
     while data:
         data = data[os.write(fd, data) :]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..output.columns import shortened, width_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +42,7 @@ def table(
 ) -> list[str]:
     """Its lines, the headings first. The first column is cut where `width` is too narrow."""
     widths = [
-        max([len(column.heading), *(len(row[index].text) for row in rows)])
+        max([len(column.heading), *(width_of(row[index].text) for row in rows)])
         for index, column in enumerate(columns)
     ]
     if width is not None:
@@ -56,8 +58,8 @@ def _line(
     parts = []
     last = len(cells) - 1
     for index, (cell, column, width) in enumerate(zip(cells, columns, widths)):  # noqa: B905
-        text = cell.text if len(cell.text) <= width else f"{cell.text[: width - 1]}…"
-        padding = " " * (width - len(text))
+        text = shortened(cell.text, width)
+        padding = " " * (width - width_of(text))
         if colour and cell.colour is not None:
             text = f"\x1b[{cell.colour}m{text}\x1b[0m"
         if column.is_right:

@@ -9,6 +9,7 @@ import termios
 import tty
 
 from ..guard import end_by
+from .streams import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,8 +69,13 @@ class RawMode:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> RawMode:
         self._old = termios.tcgetattr(self._fd)
+        self.enter()
+        return self
+
+    def enter(self) -> None:
+        """Once more, after a halt: a shell has had the terminal meanwhile."""
         tty.setraw(self._fd, termios.TCSANOW)
 
     def __exit__(self, *_error: object) -> None:
@@ -109,11 +115,6 @@ class FullScreen:
             if signal.getsignal(signal.SIGTSTP) == self._halt:
                 signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             write_all(self._fd, _LEAVE)
-
-
-def write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
 
 
 _MODE = re.compile(rb"\x1b\[\?([0-9;]{1,40})([hl])|\x1b(=|>)")

@@ -21,8 +21,9 @@ from .options import COMMON, OUTPUT, PORTS, START, TEST, duration, split_at_word
 from .output import make_prefixes
 from .parser import parser
 from .project import project_options
+from .report_file import ReportFile, find_reports
 from .running import STOP_TIMEOUT, Run
-from .streams import STDERR, STDOUT, complain, wants_colour
+from .streams import STDOUT, complain, wants_colour
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ SETTLE_LISTENING = 5.0  # seconds, for one that seems to be meant to listen on i
 HOLD = 5.0  # seconds
 LONGEST_NAME = 120  # characters of the command, as it is told of
 
-_START = ("--restart", "--concurrency", "--exclude", "--profile", "--no-deps")
+_START = ("--restart", "--concurrency", "--formation", "--exclude", "--profile", "--no-deps")
 _OUTPUT = (
     "--timestamps",
     "--no-timestamps",
@@ -99,13 +100,22 @@ def run(argv: Sequence[str], guarded: Guarded | None = None) -> int:
         no_prefix=False, json=False, raw=False, only=None, hide=None, redact=True, no_redact=False
     )
     options, command = split_at_word(argv, known)
-    args = made.parse_args(options)
+    try:
+        args = made.parse_args(options)
+    except UsageError:
+        for wanted in find_reports(options):
+            wanted.remove()
+        raise
+    # Before anything else that can go wrong: an older report is not to be taken for this run's.
+    report = ReportFile(args.junit) if args.junit is not None else None
+    if report is not None:
+        report.claim()
     apply_defaults(args)
     _settle_output(args)
     plan = load(project_options(args, split_names(args.service), is_to_run=True))
     for problem in plan.problems:
         complain(str(problem))
-    return _CiRun(plan, args, command, guarded).run()
+    return _CiRun(plan, args, command, report, guarded).run()
 
 
 def _settle_output(args: Namespace) -> None:
@@ -123,9 +133,15 @@ class _CiRun:
     """One run, and what it leaves: the log, the annotations, the summary, the report."""
 
     def __init__(
-        self, plan: Plan, args: Namespace, command: Sequence[str], guarded: Guarded | None
+        self,
+        plan: Plan,
+        args: Namespace,
+        command: Sequence[str],
+        report: ReportFile | None,
+        guarded: Guarded | None,
     ) -> None:
         self._plan = plan
+        self._report = report
         self._args = args
         self._prefixes = make_prefixes(args, plan)
         self._outputs: dict[str, Kept] = {}
@@ -152,9 +168,6 @@ class _CiRun:
             self._results.command = CommandResult(_shorten(self._run.redact(" ".join(command))))
 
     def run(self) -> int:
-        if self._args.junit is not None:
-            self._write_junit(b"")  # if it can't be, nothing is run
-            self._remove_report()
         status = self._run.run()
         return status if status or self._has_written else GafferError.exit_status
 
@@ -182,12 +195,15 @@ class _CiRun:
                 f"{words[0]} is a process, and a command is wanted here",
                 hint=f"-s {words[0]} runs only that one",
             )
-        line = words[0] if len(words) == 1 else f"exec {shlex.join(words)}"
+        # Several go to no shell: some of these drop variables, and one word has a limit of its own.
+        how: dict[str, Any] = {"shell": True}
+        if len(words) > 1:
+            how = {"args": list(words[1:]), "expand": False}
         environment = self._plan.services[0].location.environment.values()
         environment.pop("PORT", None)  # it is the first process's, and the command is none
         stop_timeout = _time(self._args.stop_timeout, "--stop-timeout", STOP_TIMEOUT)
-        return line, {
-            "shell": True,
+        return words[0] if len(words) == 1 else shlex.quote(words[0]), {
+            **how,
             "cwd": self._plan.directory,
             "env": {"PYTHONUNBUFFERED": "1", **environment},
             "stop_timeout": stop_timeout,
@@ -267,13 +283,13 @@ class _CiRun:
 
     def _write_reports(self) -> None:
         results, redact = self._results, self._run.redact
-        if self._args.junit is not None:
+        if self._report is not None:
             from ..ci.junit import junit_report
 
             project = self._plan.services[0].group
             report = junit_report(results, project, COMMAND, self._outputs, redact)
             try:
-                self._write_junit(report)
+                self._report.write(report)
             except GafferError as error:
                 complain(str(error))
                 self._has_written = False
@@ -287,24 +303,6 @@ class _CiRun:
                     file.write(text)
             except OSError as error:
                 complain(f"{path}: {unreadable(error)}")
-
-    def _write_junit(self, report: bytes) -> None:
-        path = self._args.junit
-        try:
-            os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(report)
-        except OSError as error:
-            raise GafferError(unreadable(error), file=path) from error
-
-    def _remove_report(self) -> None:
-        """An older report is not to be taken for this run's. A link to it stays."""
-        path = os.path.realpath(self._args.junit)
-        streams = [os.fstat(stream) for stream in (STDOUT, STDERR)]
-        if os.path.isfile(path) and not any(
-            os.path.samestat(os.stat(path), stream) for stream in streams
-        ):
-            os.unlink(path)
 
     def _last_lines(self, name: str) -> Sequence[bytes]:
         kept = self._outputs.get(name)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import os
 
-from ..control import ControlError, open_shared, project_number, runs_around
+from ..control import (
+    ControlError,
+    open_shared,
+    project_number,
+    runs_around,
+    with_those_above,
+)
 from ..errors import GafferError
 
 TYPE_CHECKING = False
@@ -19,11 +25,11 @@ if TYPE_CHECKING:
     Json = dict[str, Any]
 
 LOCKS = "starts"
-PATIENCE = 5.0  # seconds for the other one to answer
+PATIENCE = 2.0  # seconds for the other one to answer
 
 
 class AlreadyRunning(GafferError):
-    """Another run has a process that this one would run, too."""
+    """Another run has a process that this one would run, too, or doesn't say whether it has."""
 
 
 class Claim:
@@ -57,8 +63,36 @@ class Claim:
             self._fd = -1
 
 
+def wait_for_start(directory: str) -> bool:
+    """Wait for what is being started in `directory`, or else above it; whether anything was.
+
+    Not for who has a claim itself: it is gone when the file is closed here.
+    """
+    try:
+        fd = open_shared(LOCKS)
+    except (ControlError, OSError):
+        return False  # then nothing that is started has a claim
+    try:
+        return any(_wait_for_claim(fd, each) for each in with_those_above(directory))
+    finally:
+        os.close(fd)
+
+
+def _wait_for_claim(fd: int, directory: str) -> bool:
+    os.lseek(fd, project_number(directory), os.SEEK_SET)
+    try:
+        os.lockf(fd, os.F_TEST, 1)
+        return False
+    except (BlockingIOError, PermissionError):  # which of the two it is depends on the system
+        os.lockf(fd, os.F_LOCK, 1)
+        os.lockf(fd, os.F_ULOCK, 1)
+        return True
+    except OSError:
+        return False  # a file system without locks
+
+
 def refuse_twins(plan: Plan) -> None:
-    """Raise AlreadyRunning if another run has something that is in the plan.
+    """Raise AlreadyRunning if another run has something that is in the plan, or doesn't answer.
 
     That is one of this project, of one of its services or of a directory above them.
     """
@@ -72,8 +106,10 @@ def refuse_twins(plan: Plan) -> None:
             processes = connection.get("/processes")["processes"]
             twins = list(_twins(plan, run, processes, connection))
             since = connection.get("/run")["since"]
-        except (Gone, NoAnswer):
+        except Gone:
             continue
+        except NoAnswer as error:
+            raise _unanswered(plan, run) from error
         finally:
             connection.close()
         if twins:
@@ -117,22 +153,33 @@ def _refusal(
 ) -> AlreadyRunning:
     from ..apps.outcome import listing
     from ..planning.names import Names
-    from .streams import printable
+    from .verb import directory_option
 
     names = listing([plan.names.short(template.full_name) for template, _full in twins])
     verb = "runs" if len(twins) == 1 else "run"
     when = since[11:16] if since[:10] == _today() else since[:16].replace("T", " ")
-    here = os.path.realpath(plan.directory)
-    where, option = "", ""
-    if run.directory != here:
-        where = f" in {printable(run.directory)}"
-        if os.path.realpath(os.curdir) != run.directory:
-            option = f" -d {printable(run.directory)}"
+    where = _where(plan, run)
+    option = directory_option(run.directory)
     one = Names(known).short(twins[0][1])
     return AlreadyRunning(
         f"{names} {verb} already, by gaffer{where} (pid {run.pid}, since {when})",
         hint=f"`gaffer restart{option} {one}` starts it anew, `gaffer logs{option} -f {one}` shows it",
     )
+
+
+def _unanswered(plan: Plan, run: Run) -> AlreadyRunning:
+    return AlreadyRunning(
+        f"a gaffer{_where(plan, run)} (pid {run.pid}) that may run this already doesn't answer",
+        hint=f"is it halted? `fg`, or `kill -CONT {run.pid}`",
+    )
+
+
+def _where(plan: Plan, run: Run) -> str:
+    """Where the other run is, if that isn't here."""
+    from .streams import printable
+
+    here = os.path.realpath(plan.directory)
+    return f" in {printable(run.directory)}" if run.directory != here else ""
 
 
 def _today() -> str:

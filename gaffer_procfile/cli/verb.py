@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import os
 
-from ..errors import GafferError, UsageError
-from .options import Option
+from ..errors import UsageError
+from .foreman_file import find_directory
+from .options import (
+    Option,
+    check_current_directory,
+    check_directory,
+    is_whole_number,
+    seconds,
+)
 from .parser import parser
-from .streams import show
+from .streams import printable, show
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,14 +32,10 @@ DIRECTORY = Option(
     help="the project, or a directory in it (default: this one)",
 )
 JSON = Option("--json", action="store_true", help="answer in JSON")
-COLOUR = Option(
-    "--colour",
-    "--color",
-    dest="colour",
-    choices=("auto", "always", "never"),
-    help="auto: on a terminal (default), unless NO_COLOR or FORCE_COLOR is set",
-)
 CONTROL = (DIRECTORY, JSON)
+
+FEW = 100  # lines, or events, that are shown unless more are asked for
+MOST = 100_000
 
 STATUSES = "1 if it can't be done, 2 if the command line is wrong, 3 if nothing is running."
 
@@ -68,25 +71,36 @@ def add_names(made: Parser, *, nargs: str = "+") -> None:
 
 def seconds_of(text: str | None, name: str) -> float | None:
     """The value of an option that is a time, or None if it isn't given. Raises UsageError."""
-    from .options import seconds
-
     return None if text is None else seconds(text, name)
 
 
+def count_of(text: str | None, default: int, what: str) -> int:
+    """The value of -n, a number or "all" of `what`. Raises UsageError."""
+    if text is None:
+        return default
+    if text == "all":
+        return MOST
+    if not is_whole_number(text):
+        raise UsageError(f"-n takes a number of {what} or 'all', not {text!r}")
+    return min(int(text), MOST)
+
+
 def directory_of(directory: str | None) -> str:
-    """The directory that `-d` names, or the current one. Raises GafferError if it isn't one."""
+    """The directory that `-d` names, or that of `gaffer start` here. GafferError if it isn't one."""
     if directory is None:
-        try:
-            os.stat(os.getcwd())
-        except OSError as error:
-            raise GafferError(
-                "the current directory is gone", hint="cd into another one"
-            ) from error
-        return "."
-    if not os.path.isdir(directory):
-        what = "is not a directory" if os.path.exists(directory) else "doesn't exist"
-        raise UsageError(f"-d {directory}: it {what}")
+        check_current_directory()
+        return find_directory()
+    check_directory(directory)
     return directory
+
+
+def directory_option(directory: str) -> str:
+    """` -d DIR` for a verb that is to find a run of `directory`, if it takes that from here."""
+    if os.path.realpath(find_directory()) == os.path.realpath(directory):
+        return ""
+    from shlex import quote  # for a hint
+
+    return f" -d {quote(printable(directory))}"
 
 
 def show_json(value: Any) -> None:

@@ -34,8 +34,9 @@ EXAMPLES = """\
 
 STATUSES = """\
 0 if they are ready; with --exit that of the first that failed (128 + n if signal n killed it),
-  0 if none did; 1 if one can't become ready as it has ended, 124 if --timeout is over, 2 if the
-  command line is wrong, 3 if nothing is running or gaffer ends meanwhile."""
+  0 if none did; 1 if one can't become ready (it has ended, wasn't ready in time, or what it
+  depends on has failed), 124 if --timeout is over, 2 if the command line is wrong, 3 if nothing
+  is running or gaffer ends meanwhile."""
 
 OPTIONS = (
     *CONTROL,
@@ -78,7 +79,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 class _Readiness:
-    """Whether all of the targets are ready; those that have ended can't become so."""
+    """Whether all of the targets are ready; those that have ended, or failed to, can't become so."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -93,16 +94,18 @@ class _Readiness:
     def is_done(self) -> bool:
         if any(target.remote.has_ended for target in self._targets):
             raise Gone
+        are_all_there = True
         for target in self._targets:
             process = target.process()
             instances = target.instances()
             for instance in instances:
-                if is_at_rest(instance) and instance["state"] != "exited":
-                    complain(f"{printable(instance['process'])} {_fate(instance)}")
+                fate = _fate(instance)
+                if fate is not None:
+                    complain(f"{printable(instance['process'])} {printable(fate)}")
                     self.status = GafferError.exit_status
             if target.numbers is None and len(instances) < process["numprocesses"]:
-                return False
-        return bool(self.status) or not self.missing()
+                are_all_there = False
+        return bool(self.status) or (are_all_there and not self.missing())
 
     def missing(self) -> list[str]:
         return [
@@ -141,10 +144,18 @@ def _word(instance: Json) -> str:
     return "is ready" if instance["ready"] else "runs"
 
 
-def _fate(instance: Json) -> str:
-    if instance["state"] == "stopped" or instance["exit_status"] is None:
-        return f"is {instance['state']}"
-    return describe(instance)
+def _fate(instance: Json) -> str | None:
+    """Why it can't become ready, in words; None if it can, or is."""
+    if is_at_rest(instance) and instance["state"] != "exited":
+        if instance["state"] == "stopped" or instance["exit_status"] is None:
+            return f"is {instance['state']}"
+        return describe(instance)
+    # A gaffer that was started before it was brought up to date doesn't tell.
+    reason = instance.get("not_ready")
+    if reason is None:
+        return None
+    how = "waits in vain" if instance["id"] is None else "is not ready"
+    return f"{how}: {reason}"
 
 
 class _Exits:

@@ -10,6 +10,8 @@ _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _AGO = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d\d(?::\d\d)?")
 
+_FAR = 1e11  # seconds since the epoch
+
 HINT = "5m, 1h30m, 13:27, 2026-01-31T13:27, @1767225600"
 
 
@@ -19,11 +21,14 @@ def parse_since(text: str, now: float) -> float:
     if text and found is not None and len(text) < 20:
         amounts = zip(found.groups(default="0"), _UNITS.values())  # noqa: B905
         return now - sum(int(amount) * unit for amount, unit in amounts)
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     try:
         if text.startswith("@"):
-            return float(text[1:])
+            seconds = float(text[1:])
+            if not abs(seconds) < _FAR:  # nor is it no number
+                raise ValueError
+            return seconds
         if _TIME_OF_DAY.fullmatch(text):
             today = datetime.fromtimestamp(now)
             hour, minute, *second = map(int, text.split(":"))
@@ -31,7 +36,7 @@ def parse_since(text: str, now: float) -> float:
                 hour=hour, minute=minute, second=second[0] if second else 0, microsecond=0
             )
             # A time that is still to come was yesterday's.
-            return when.timestamp() - (86400 if when.timestamp() > now else 0)
+            return (when - timedelta(days=when.timestamp() > now)).timestamp()
         # Before 3.11 it doesn't know the Z.
         return datetime.fromisoformat(re.sub(r"[Zz]\Z", "+00:00", text)).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -1,11 +1,13 @@
-"""What other tools call what is known here: for the hint at an unknown key or word."""
+"""What other tools call what is known here, or isn't: for the hint at an unknown key or word."""
 
 from __future__ import annotations
 
 # By what the word is in: the name of a section of gaffer.yaml, or the setting whose value it is.
 NAMES: dict[str, dict[str, str]] = {
     "process": {
+        "after": "depends_on",
         "args": "command",
+        "autorestart": "restart",
         "availability": "restart",
         "cmd": "command",
         "color": "colour",
@@ -15,22 +17,33 @@ NAMES: dict[str, dict[str, str]] = {
         "dir": "cwd",
         "directory": "cwd",
         "entrypoint": "command",
+        "error_file": "log",
         "env_file": "env_files",
         "environment": "env",
         "envfile": "env_files",
+        "environmentfile": "env_files",
         "exec": "command",
+        "execstart": "command",
         "grace": "stop_timeout",
         "healthcheck": "healthy",
         "instances": "scale",
+        "is_tty": "tty",
         "kill_timeout": "stop_timeout",
+        "killasgroup": "stop_tree",
+        "killsignal": "stop_signal",
+        "liveness_probe": "healthy",
         "log_file": "log",
         "killmode": "stop_tree",
         "log_location": "log",
         "logs": "log",
+        "namespace": "profiles",
         "needs": "depends_on",
         "numprocesses": "scale",
+        "numprocs": "scale",
         "oneshot": "once",
+        "out_file": "log",
         "path": "cwd",
+        "priority": "depends_on",
         "readiness": "ready",
         "readiness_probe": "ready",
         "replicas": "scale",
@@ -39,13 +52,22 @@ NAMES: dict[str, dict[str, str]] = {
         "run": "command",
         "script": "command",
         "signal": "stop_signal",
+        "stderr_logfile": "log",
         "stdin_open": "tty",
+        "stdout_logfile": "log",
         "stop_grace_period": "stop_timeout",
+        "stopasgroup": "stop_tree",
+        "stopsignal": "stop_signal",
+        "stopwaitsecs": "stop_timeout",
         "tags": "profiles",
         "timeout": "stop_timeout",
+        "timeoutstopsec": "stop_timeout",
         "variables": "env",
+        "vars": "env",
+        "wants": "depends_on",
         "workdir": "cwd",
         "working_dir": "cwd",
+        "workingdirectory": "cwd",
     },
     "group": {
         "dir": "directory",
@@ -64,6 +86,7 @@ NAMES: dict[str, dict[str, str]] = {
         "projects": "groups",
         "services": "processes",
         "tasks": "processes",
+        "vars": "env",
         "watch": "watch_config",
     },
     "watch": {
@@ -79,6 +102,7 @@ NAMES: dict[str, dict[str, str]] = {
         "process_completed": "completed",
         "process_completed_successfully": "completed",
         "process_healthy": "ready",
+        "process_log_ready": "ready",
         "process_started": "started",
         "service_completed_successfully": "completed",
         "service_healthy": "ready",
@@ -91,5 +115,36 @@ NAMES: dict[str, dict[str, str]] = {
         "true": "always",
         "unless-stopped": "always",
         "yes": "always",
+    },
+}
+
+_NO_CONTAINERS = "gaffer runs commands, no containers"
+_LOGS = "`gaffer start --log-dir DIR` keeps logs"
+
+# What is said instead, where no single word of ours is what theirs means.
+ADVICE: dict[str, dict[str, str]] = {
+    "process": {
+        "autostart": "`scale: 0` or `profiles` keeps it from running",
+        "build": _NO_CONTAINERS,
+        "cron_restart": "nothing here runs by the clock",
+        "disabled": "`scale: 0` or `profiles` keeps it from running",
+        "image": _NO_CONTAINERS,
+        "is_disabled": "`scale: 0` or `profiles` keeps it from running",
+        "log_configuration": _LOGS,
+        "networks": _NO_CONTAINERS,
+        "ready_log_line": r"`ready: {log: …}`, a regular expression: `\(` and `\.` for `(` and `.`",
+        "schedule": "nothing here runs by the clock",
+        "shutdown": "that is `stop_signal`, `stop_timeout` and `stop_tree`",
+        "volumes": _NO_CONTAINERS,
+    },
+    "gaffer.yaml": {
+        "configs": _NO_CONTAINERS,
+        "log_configuration": _LOGS,
+        "log_location": _LOGS,
+        "networks": _NO_CONTAINERS,
+        "secrets": _NO_CONTAINERS,
+        "shell": "each process has a `shell` of its own",
+        "version": "it isn't needed",
+        "volumes": _NO_CONTAINERS,
     },
 }

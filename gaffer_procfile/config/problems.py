@@ -53,8 +53,17 @@ class Place:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
 
-    def error(self, message: str, hint: str | None = None) -> ConfigError:
-        return ConfigError(message, file=self.file, line=self.line, column=self.column, hint=hint)
+    def error(
+        self, message: str, hint: str | None = None, severity: Severity = "error"
+    ) -> ConfigError:
+        return ConfigError(
+            message,
+            file=self.file,
+            line=self.line,
+            column=self.column,
+            hint=hint,
+            severity=severity,
+        )
 
 
 class Problems:
@@ -97,8 +106,11 @@ def suggestion(name: str, known: Iterable[str], topic: str) -> str | None:
     if len(name) > _LONGEST_SHOWN:
         return None
     names = list(known)
-    from .foreign import NAMES  # only an error needs it
+    from .foreign import ADVICE, NAMES  # only an error needs them
 
+    advice = ADVICE.get(topic, {}).get(name.lower())
+    if advice is not None:
+        return advice
     ours = NAMES.get(topic, {}).get(name.lower())
     if ours is not None:
         return f"did you mean {ours!r}?"

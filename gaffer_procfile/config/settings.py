@@ -42,6 +42,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..errors import Severity
     from .problems import ConfigError, Place
 
 __all__ = [
@@ -273,10 +274,6 @@ class Config(Settings):
         None, "Where each setting stands.", default=MappingProxyType({}), is_aside=True
     )
 
-    def process(self, name: str) -> ProcessSettings:
-        """What holds for a process: its own settings, and the defaults where it has none."""
-        return over(self.processes.get(name, ProcessSettings()), self.defaults)
-
     def place(self, path: Sequence[str]) -> Place | None:
         """Where the setting at `path` stands; None if it was not said.
 
@@ -289,26 +286,22 @@ class Config(Settings):
             place = self.places.get(("defaults", *path[2:]))
         return place
 
-    def origin(self, path: Sequence[str]) -> str:
-        """The same as text, "gaffer.yaml:12"; for what wasn't said, of what it would stand in."""
-        place = self._nearest_place(path)
-        return str(place) if place is not None else ""
-
-    def problem(self, path: Sequence[str], message: str, hint: str | None = None) -> ConfigError:
-        """An error in what stands at `path`, or in what that would stand in."""
+    def problem(
+        self,
+        path: Sequence[str],
+        message: str,
+        hint: str | None = None,
+        severity: Severity = "error",
+    ) -> ConfigError:
+        """What is wrong with what stands at `path`, or with what that would stand in."""
         from .problems import ConfigError
 
-        place = self._nearest_place(path)
-        if place is None:
-            return ConfigError(message, file=self.files[0] if self.files else None, hint=hint)
-        return place.error(message, hint)
-
-    def _nearest_place(self, path: Sequence[str]) -> Place | None:
         for length in range(len(path), -1, -1):
             place = self.place(path[:length])
             if place is not None:
-                return place
-        return None
+                return place.error(message, hint, severity)
+        file = self.files[0] if self.files else None
+        return ConfigError(message, file=file, hint=hint, severity=severity)
 
 
 CONFIG = Section(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .base import RUNS_ALREADY, Adapter
+from .base import RUNS_ALREADY, Adapter, Interrupts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar
+
+    from .base import Callback
 
 
 class AsyncioLoop(Adapter):
@@ -23,7 +25,6 @@ class AsyncioLoop(Adapter):
         self._is_run_here = False
         self.time = raw.time
         self.call_soon = raw.call_soon
-        self.call_soon_threadsafe = raw.call_soon_threadsafe
         self.call_later = raw.call_later
         self.add_reader = raw.add_reader
         self.remove_reader = raw.remove_reader
@@ -40,14 +41,21 @@ class AsyncioLoop(Adapter):
             adapter = cls._adapters[id(raw)] = cls(raw)
         return adapter
 
+    def call_soon_threadsafe(self, callback: Callback, /, *args: Any) -> None:
+        # A closed one refuses it. Here as on the other loops: what isn't run any more runs nothing.
+        if not self._raw.is_closed():
+            self._raw.call_soon_threadsafe(callback, *args)
+
     def run(self) -> None:
         if self._raw.is_running():
             raise RuntimeError(RUNS_ALREADY)
         self._is_run_here = True
+        interrupts = Interrupts(self.call_soon_threadsafe)
         try:
             self._raw.run_forever()
         finally:
             self._is_run_here = False
+            interrupts.end()
 
     def _end(self) -> None:
         self._adapters.pop(id(self._raw), None)

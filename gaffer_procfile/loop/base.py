@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from ..lean import signal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # Typed code costs nothing at run time here: `typing` alone takes 2 ms to import.
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any, Protocol
 
     from typing_extensions import Self
@@ -54,6 +57,41 @@ class Adapter:
     def _end(self) -> None:
         """Let go of the loop: nobody uses it through this adapter any more."""
         raise NotImplementedError
+
+
+class Interrupts:
+    """Ctrl-C while a loop of ours runs: KeyboardInterrupt is raised between two callbacks.
+
+    Within one, which Python's own handler would do, it leaves half done what that does. `call_soon` is
+    the loop's, for a handler to call. A second Ctrl-C before that is raised wherever it happens to be: a
+    callback hangs. Does nothing in other threads, nor where another handler is installed.
+    """
+
+    def __init__(self, call_soon: Callable[[Callback], object]) -> None:
+        self._call_soon = call_soon
+        self._is_pending = False
+        if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+            try:
+                signal.signal(signal.SIGINT, self._handle)
+            except ValueError:
+                pass  # only the main thread has handlers
+
+    def end(self) -> None:
+        """Put Python's handler back. Raises what is pending still."""
+        if signal.getsignal(signal.SIGINT) == self._handle:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        self._raise_pending()
+
+    def _raise_pending(self) -> None:
+        if self._is_pending:
+            self._is_pending = False
+            raise KeyboardInterrupt
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self._is_pending:
+            signal.default_int_handler(signum, frame)
+        self._is_pending = True
+        self._call_soon(self._raise_pending)
 
 
 class Watch:

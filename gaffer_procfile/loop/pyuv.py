@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections import deque
 
 import pyuv
 
-from .base import RUNS_ALREADY, Adapter, Watch
+from .base import RUNS_ALREADY, Adapter, Interrupts, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +27,48 @@ class _PyuvTimer:
     def cancel(self) -> None:
         if not self._handle.closed:
             self._handle.close()
+
+
+class _SignalWatch:
+    """Has Python run its handlers of signals: libuv, which waits by itself, gives it no chance to.
+
+    From `begin` to `end`, in the main thread, which alone has such handlers; in others they do nothing.
+    """
+
+    def __init__(self, raw: pyuv.Loop) -> None:
+        self._before: int | None = None  # whom Python told of signals
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+        self._poll = pyuv.Poll(raw, self._reader)
+        self._poll.start(pyuv.UV_READABLE, self._handle_signals)
+        self._poll.ref = False  # it keeps no loop running
+
+    def begin(self) -> None:
+        if not self._poll.closed:
+            try:
+                self._before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+            except ValueError:
+                pass
+
+    def end(self) -> None:
+        if self._before is not None:
+            signal.set_wakeup_fd(self._before)
+            self._before = None
+
+    def close(self) -> None:
+        """Let go of it, if it isn't in use."""
+        if self._before is None and not self._poll.closed:
+            self._poll.stop()
+            self._poll.close()
+            os.close(self._reader)
+            os.close(self._writer)
+
+    def _handle_signals(self, _poll: pyuv.Poll, _events: int, _error: int | None) -> None:
+        try:
+            os.read(self._reader, 65536)  # the handlers run as soon as Python does
+        except BlockingIOError:
+            pass  # it was of another that had this number before
 
 
 class PyuvLoop(Adapter):
@@ -45,6 +89,7 @@ class PyuvLoop(Adapter):
         self._signals: dict[int, pyuv.Signal] = {}
         self._error: BaseException | None = None
         self._is_running = False
+        self._python_signals = _SignalWatch(raw)
 
     @classmethod
     def of(cls, raw: pyuv.Loop) -> PyuvLoop:
@@ -65,6 +110,7 @@ class PyuvLoop(Adapter):
             return
         del self._adapters[id(self._raw)]
         self._async.close()
+        self._python_signals.close()
 
     def time(self) -> float:
         return time.monotonic()
@@ -95,7 +141,7 @@ class PyuvLoop(Adapter):
             callback(*args)
 
         self._raw.update_time()  # libuv counts from the time of its last turn
-        handle.start(fire, delay, 0.0)
+        handle.start(fire, max(0.0, delay), 0.0)
         return _PyuvTimer(handle)
 
     def add_reader(self, fd: int, callback: Callback, /, *args: Any) -> None:
@@ -154,14 +200,21 @@ class PyuvLoop(Adapter):
         if self._is_running:
             raise RuntimeError(RUNS_ALREADY)
         self._is_running = True
+        hook = self._raw.excepthook
         self._raw.excepthook = self._handle_exception
+        self._python_signals.begin()
+        interrupts = Interrupts(self.call_soon_threadsafe)
         try:
             self._raw.run()
         finally:
             self._is_running = False
-            self._raw.excepthook = None
-        if self._error is not None:
+            self._raw.excepthook = hook
+            self._python_signals.end()
+            if self._async.closed:
+                self._python_signals.close()
             error, self._error = self._error, None
+            interrupts.end()
+        if error is not None:
             raise error
 
     def _handle_exception(self, _type: object, error: BaseException, _traceback: object) -> None:

@@ -8,7 +8,7 @@ from select import POLLIN, POLLOUT
 
 from ..lean import RLock, deque, heappop, heappush, signal
 from ..posix import system
-from .base import RUNS_ALREADY, Adapter, Watch
+from .base import RUNS_ALREADY, Adapter, Interrupts, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,6 @@ class SelectorLoop(Adapter):
         self._timers: list[_Timer] = []
         self._timer_count = 0
         self._signals: dict[int, Any] = {}  # signal number → the handler it had before
-        self._old_wakeup_fd = -1
         self._stopping = False
         self._is_running = False
         self._is_waiting = False
@@ -160,11 +159,8 @@ class SelectorLoop(Adapter):
 
         def handle_signal(_signum: int, _frame: FrameType | None) -> None:
             # The callback is kept here and not sent through the pipe: a full pipe can't lose it.
-            self._ready.append((callback, args))
+            self.call_soon_threadsafe(callback, *args)
 
-        if not self._signals:
-            self._take_up()
-            self._old_wakeup_fd = signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         previous = signal.signal(signum, handle_signal)
         signal.siginterrupt(signum, False)
         self._signals.setdefault(signum, previous)
@@ -172,21 +168,34 @@ class SelectorLoop(Adapter):
     def remove_signal_handler(self, signum: int, /) -> None:
         if signum in self._signals:
             signal.signal(signum, self._signals.pop(signum))
-            if not self._signals:
-                signal.set_wakeup_fd(self._old_wakeup_fd)
 
     def run(self) -> None:
         if self._is_running:
             raise RuntimeError(RUNS_ALREADY)
         self._take_up()
         self._is_running, self._stopping = True, False
+        old_wakeup_fd = self._wake_by_signals()
+        interrupts = Interrupts(self.call_soon_threadsafe)
         try:
             while not self._stopping and self._is_alive():
                 self._turn()
         finally:
             self._is_running = self._is_waiting = False
+            if old_wakeup_fd is not None:
+                signal.set_wakeup_fd(old_wakeup_fd)
+            interrupts.end()
         if not (self._is_alive() or self._signals):
             self._let_go()  # now: a loop is part of a circle, which is collected late if at all
+
+    def _wake_by_signals(self) -> int | None:
+        """Have Python end our wait for each signal that it has a handler of; whom it told before.
+
+        A signal may come just before the wait begins, or to another thread.
+        """
+        try:
+            return signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
+        except ValueError:
+            return None  # we don't run in the main thread, which alone has handlers
 
     def stop(self) -> None:
         self._stopping = True

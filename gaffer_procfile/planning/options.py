@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from .locations import Request
 from .selection import Selection
-from .service import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Options:
         names: Sequence[str] = (),
         exclude: Sequence[str] = (),
         formation: str | None = None,
+        formation_place: tuple[str, int] | None = None,
         profiles: Sequence[str] = (),
         with_dependencies: bool = True,
         environ: Mapping[str, str] = os.environ,
@@ -66,6 +67,7 @@ class Options:
             names=names,
             exclude=exclude,
             formation=formation,
+            formation_place=formation_place,
             profiles=profiles,
             with_dependencies=with_dependencies,
         )

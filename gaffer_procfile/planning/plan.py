@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .locations import group_patterns
-from .service import CONFIGS
+from .locations import CONFIGS, join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,10 +141,19 @@ class Plan:
 
     `services` are the directories that it comes from, `names` knows all of their entries, also
     those that don't run; `notes` are for the user to know, `problems` are what was left out on the
-    way (warnings all). `directory` is the project's.
+    way (warnings all). `directory` is the project's. `moved_ports` are the first ports of all entries
+    if they aren't those that the files say, else none.
     """
 
-    __slots__ = ("directory", "names", "notes", "problems", "services", "templates")
+    __slots__ = (
+        "directory",
+        "moved_ports",
+        "names",
+        "notes",
+        "problems",
+        "services",
+        "templates",
+    )
 
     def __init__(
         self,
@@ -155,8 +163,10 @@ class Plan:
         templates: Sequence[Template],
         notes: Sequence[str],
         problems: Sequence[GafferError],
+        moved_ports: Mapping[str, int],
     ) -> None:
         self.directory = directory
+        self.moved_ports = moved_ports
         self.services = tuple(services)
         self.names = names
         self.templates = tuple(templates)
@@ -170,13 +180,15 @@ class Plan:
         for service in self.services:
             location, above = service.location, service.location.request.above
             if above is not None:
+                from .groups import group_patterns  # it is loaded where there is one
+
                 directory = os.path.dirname(above.files[0])
                 found.update((os.path.join(directory, name), None) for name in CONFIGS)
                 found.update(dict.fromkeys(group_patterns(directory, above)))
             found.update(dict.fromkeys(location.files))
             for entry in service.entries:
                 for file in entry.settings.env_files or ():
-                    found[os.path.join(location.start, file)] = None
+                    found[join(location.start, file)] = None
         return list(found)
 
     @property
@@ -196,6 +208,44 @@ class Plan:
         """The different environments that processes get, each once."""
         found = {id(template.variables): template.variables for template in self.templates}
         return list(found.values())
+
+
+def find_waves(templates: Sequence[Template]) -> list[int]:
+    """For each template when it can start: 1 at once, 2 behind one of those, and so on."""
+    needed = {
+        template.full_name: [dependency.name for dependency in template.depends_on]
+        for template in templates
+    }
+    found: dict[str, int] = {}
+    for full in needed:
+        todo = [full]  # its own stack: a chain may be longer than Python's may be deep
+        while todo:
+            before = [name for name in needed[todo[-1]] if name not in found]
+            if before:
+                todo += before
+            else:
+                last = todo.pop()
+                found[last] = 1 + max((found[name] for name in needed[last]), default=0)
+    return [found[template.full_name] for template in templates]
+
+
+def find_followers(templates: Sequence[Template]) -> Mapping[str, list[str]]:
+    """Who is restarted after whom: those whose dependency says so, and those who follow them."""
+    direct: dict[str, list[str]] = {}
+    for template in templates:
+        for dependency in template.depends_on:
+            if dependency.restart:
+                direct.setdefault(dependency.name, []).append(template.full_name)
+    followers: dict[str, list[str]] = {}
+    for name, first in direct.items():
+        found = list(first)
+        known = set(found)
+        for each in found:  # grows meanwhile
+            more = [one for one in direct.get(each, ()) if one not in known]
+            known.update(more)
+            found += more
+        followers[name] = found
+    return followers
 
 
 def install(plan: Plan, manager: ProcessAdder, **arguments: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from .. import environment as environments
 from .. import formation as formations
 from ..errors import FormationError
-from .service import source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +12,8 @@ if TYPE_CHECKING:
 
     from .service import Service
 
-BLOCK = 1000  # from one service's ports to the next one's, if that is enough
+# From one service's ports to the next one's: the first of these with which all find room.
+BLOCKS = (1000, 500, 200, 100)
 
 
 def assign_ports(
@@ -29,31 +29,8 @@ def assign_ports(
     whose block was its .env's wish is moved out of another's way; one whose block was said outright
     is not: FormationError.
     """
-    placed: dict[str, int] = {}
-    ranges: list[tuple[str, int, int]] = []
-    taken: set[int] = set()
-    begin = formations.DEFAULT_PORT
-    for number, service in enumerate(found):
-        block = _Block(service, counts, port_step)
-        wish, whose = _wish(service, port if number == 0 else None, is_first=number == 0)
-        if number == 0:
-            begin = formations.DEFAULT_PORT if wish is None else wish
-            own = block.ports(begin)
-        elif wish is not None and (whose is None or block.is_free(wish, taken)):
-            own = block.ports(wish)
-        else:
-            base = begin
-            while not block.is_free(base, taken) and base <= formations.HIGHEST_PORT:
-                base += BLOCK
-            if whose is not None:
-                text = f"{whose} is in another service's way, so its ports begin at {base}"
-                notes.append(f"{service.group}: {text}")
-            own = block.ports(base)
-        own_ranges = block.ranges(own)
-        for _, first, count in own_ranges:
-            taken.update(range(first, first + count))
-        ranges += own_ranges
-        placed.update({f"{service.group}:{name}": first for name, first in own.items()})
+    size = _block_size(found, port, port_step) if len(found) > 1 else BLOCKS[0]
+    placed, ranges = _place(size, found, counts, notes, port, port_step)
     running = [(full, first, counts[full]) for full, first, _ in ranges if full in counts]
     clash = formations.overlap(running)
     if clash is not None:
@@ -65,11 +42,72 @@ def assign_ports(
     return placed
 
 
+def _block_size(found: Sequence[Service], port: str | None, port_step: int | None) -> int:
+    """How far blocks are apart, by what the files say: what is selected moves no ports."""
+    scales = {
+        f"{service.group}:{entry.name}": entry.settings.scale or 1
+        for service in found
+        for entry in service.entries
+    }
+    for size in BLOCKS:
+        try:
+            _place(size, found, scales, [], port, port_step)
+        except FormationError:
+            continue
+        return size
+    return BLOCKS[0]  # what is wrong has nothing to do with that
+
+
+def _place(
+    size: int,
+    found: Sequence[Service],
+    counts: Mapping[str, int],
+    notes: list[str],
+    port: str | None,
+    port_step: int | None,
+) -> tuple[dict[str, int], list[tuple[str, int, int]]]:
+    """The first port of each entry, and for each its full name, its first port, and how many."""
+    placed: dict[str, int] = {}
+    ranges: list[tuple[str, int, int]] = []
+    taken: set[int] = set()
+    begin = formations.DEFAULT_PORT
+    for number, service in enumerate(found):
+        block = _Block(service, counts, port_step, is_one_of_many=len(found) > 1)
+        wish, whose = _wish(service, port if number == 0 else None, is_first=number == 0)
+        if number == 0:
+            begin = formations.DEFAULT_PORT if wish is None else wish
+            own = block.ports(begin)
+        elif wish is not None and (whose is None or block.is_free(wish, taken)):
+            own = block.ports(wish)
+        else:
+            base = begin
+            while not block.is_free(base, taken) and base <= formations.HIGHEST_PORT:
+                base += size
+            if whose is not None:
+                text = f"{whose} is in another service's way, so its ports begin at {base}"
+                notes.append(f"{service.group}: {text}")
+            own = block.ports(base)
+        own_ranges = block.ranges(own)
+        for _, first, count in own_ranges:
+            taken.update(range(first, first + count))
+        ranges += own_ranges
+        placed.update({f"{service.group}:{name}": first for name, first in own.items()})
+    return placed, ranges
+
+
 class _Block:
     """The ports of one service, wherever they begin."""
 
-    def __init__(self, service: Service, counts: Mapping[str, int], step: int | None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        counts: Mapping[str, int],
+        step: int | None,
+        *,
+        is_one_of_many: bool,
+    ) -> None:
         self._group = service.group
+        self._is_one_of_many = is_one_of_many
         self._instances = {
             entry.name: counts.get(f"{service.group}:{entry.name}", 0) for entry in service.entries
         }
@@ -90,7 +128,12 @@ class _Block:
         ]
 
     def ports(self, base: int) -> dict[str, int]:
-        return formations.ports(base, self._step, self._instances, self._fixed)
+        try:
+            return formations.ports(base, self._step, self._instances, self._fixed)
+        except FormationError as error:
+            if self._is_one_of_many:
+                error.message = f"{self._group}: {error.message}"
+            raise
 
     def ranges(self, ports: Mapping[str, int]) -> list[tuple[str, int, int]]:
         return [
@@ -123,5 +166,5 @@ def _wish(service: Service, given: str | None, *, is_first: bool) -> tuple[int |
         or (variable.origin == environments.INHERITED and not is_first)
     ):
         return None, None
-    where = f"PORT of {source(variable.origin)}"
+    where = f"PORT of {variable.source}"
     return formations.parse_port(variable.value, where), where

@@ -9,7 +9,7 @@ from .names import Names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from .service import Entry, Service
 
@@ -38,9 +38,19 @@ class Members:
 
 
 class Selection:
-    """What the user asked for: names, groups and patterns of them, and profiles."""
+    """What the user asked for: names, groups and patterns of them, and profiles.
 
-    __slots__ = ("exclude", "formation", "names", "profiles", "with_dependencies")
+    `formation_place` is the file and the line that the formation is from, None if it was typed.
+    """
+
+    __slots__ = (
+        "exclude",
+        "formation",
+        "formation_place",
+        "names",
+        "profiles",
+        "with_dependencies",
+    )
 
     def __init__(
         self,
@@ -48,12 +58,14 @@ class Selection:
         names: Sequence[str] = (),
         exclude: Sequence[str] = (),
         formation: str | None = None,
+        formation_place: tuple[str, int] | None = None,
         profiles: Sequence[str] = (),
         with_dependencies: bool = True,
     ) -> None:
         self.names = tuple(names)
         self.exclude = tuple(exclude)
         self.formation = formation
+        self.formation_place = formation_place
         self.profiles = tuple(profiles)
         self.with_dependencies = with_dependencies
 
@@ -66,7 +78,7 @@ def select(
     UnknownProcessError for a name that there isn't, FormationError if nothing is left.
     """
     names = members.names
-    formation = _formation(selection.formation, names)
+    formation, strangers = _formation(selection, names)
     excluded = _find(selection.exclude, names)
     _check_profiles(selection.profiles, members)
     if selection.names:
@@ -88,6 +100,8 @@ def select(
             scale = entry.settings.scale if for_all is None else for_all
             counts[full] = formation.get(full, 1 if scale is None else scale)
     if not any(counts.values()):
+        if strangers:
+            raise strangers[0]  # or nobody would know why
         one_off = any(leaves_out_release(selection, members, counts))
         raise FormationError(
             "nothing is left to run",
@@ -106,19 +120,37 @@ def leaves_out_release(
             yield full
 
 
+def find_strangers(selection: Selection, members: Members) -> list[GafferError]:
+    """A warning for each name in the formation of a file that no process here has.
+
+    The file may be one for several projects; what is typed is an error instead.
+    """
+    strangers = _formation(selection, members.names)[1]
+    for stranger in strangers:
+        stranger.severity = "warning"
+    return strangers
+
+
 def _find(words: Iterable[str], names: Names) -> dict[str, None]:
     return {full: None for word in words for full in names.find(word)}
 
 
-def _formation(text: str | None, names: Names) -> dict[str, int]:
-    """By full name, and `all`."""
+def _formation(selection: Selection, names: Names) -> tuple[dict[str, int], list[GafferError]]:
+    """By full name, and `all`; and what is wrong with the names in the formation of a file."""
     formation = {}
-    for word, count in formations.parse(text or "").items():
+    strangers: list[GafferError] = []
+    for word, count in formations.parse(selection.formation or "").items():
         if word == formations.ALL:
             formation[word] = count
-        else:
+            continue
+        try:
             formation.update(dict.fromkeys(names.find(word), count))
-    return formation
+        except UnknownProcessError as error:
+            if selection.formation_place is None:
+                raise
+            error.file, error.line = selection.formation_place
+            strangers.append(error)
+    return formation, strangers
 
 
 def _is_in(profiles: Sequence[str], asked: Sequence[str]) -> bool:
@@ -150,7 +182,7 @@ def _add_dependencies(
 
 
 def find_dependencies(members: Members) -> tuple[dict[str, list[Dependency]], list[GafferError]]:
-    """What each entry waits for, by full names, and what is wrong with that."""
+    """What each entry waits for, by full names, and what is wrong with that but for loops."""
     found: dict[str, list[Dependency]] = {}
     problems: list[GafferError] = []
     for full, entry in members.entries.items():
@@ -165,12 +197,18 @@ def find_dependencies(members: Members) -> tuple[dict[str, list[Dependency]], li
             if problem is not None:
                 problems.append(_problem(members, full, *problem))
             found.setdefault(full, []).append(Dependency(target, condition, wanted.restart))
-    loop = _loop(found)
+    return found, problems
+
+
+def find_loop(
+    members: Members, dependencies: Mapping[str, Sequence[Dependency]]
+) -> Iterator[GafferError]:
+    """That some wait for each other, if they do: none of them would ever be started."""
+    loop = _loop(dependencies)
     if loop:
         names = [members.names.short(full) for full in loop]
         steps = [f"{one} waits for {other}" for one, other in zip(names, [*names[1:], names[0]])]  # noqa: B905
-        problems.append(_problem(members, loop[0], "each waits for the other: " + ", ".join(steps)))
-    return found, problems
+        yield _problem(members, loop[0], "each waits for the other: " + ", ".join(steps))
 
 
 def _target(name: str, of: str, members: Members) -> str:
@@ -197,31 +235,25 @@ def _impossible(condition: str, entry: Entry, name: str) -> tuple[str, str] | No
 
 
 def _problem(members: Members, full: str, message: str, hint: str | None = None) -> GafferError:
-    """What is wrong with `depends_on` of an entry; that there is one means there is a config."""
-    location = members.services[full].location
-    name = members.entries[full].name
-    if location.config is None:  # its settings are the defaults of the gaffer.yaml above
-        return GafferError(f"{name}: {message}", file=location.procfile, hint=hint)
-    return location.config.problem(("processes", name, "depends_on"), f"{name}: {message}", hint)
+    """What is wrong with `depends_on` of an entry."""
+    return members.services[full].problem(members.entries[full].name, "depends_on", message, hint)
 
 
-def _loop(dependencies: dict[str, list[Dependency]]) -> list[str]:
+def _loop(dependencies: Mapping[str, Sequence[Dependency]]) -> list[str]:
     """Entries each of which waits for the next, and the last one for the first; [] if none do."""
     done: set[str] = set()
     for start in dependencies:
-        path: list[str] = []
-        stack = [(start, iter(dependencies[start]))]
-        while stack:
-            full, others = stack[-1]
-            if not path or path[-1] != full:
-                path.append(full)
-            following = next(others, None)
+        # The way from `start` on, each with those of its dependencies that are yet to be looked at.
+        path = {start: iter(dependencies[start])}
+        while path:
+            full = next(reversed(path))
+            following = next(path[full], None)
             if following is None:
-                stack.pop()
-                path.pop()
                 done.add(full)
+                del path[full]
             elif following.name in path:
-                return path[path.index(following.name) :]
+                way = list(path)
+                return way[way.index(following.name) :]
             elif following.name not in done:
-                stack.append((following.name, iter(dependencies.get(following.name, ()))))
+                path[following.name] = iter(dependencies.get(following.name, ()))
     return []

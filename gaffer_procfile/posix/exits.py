@@ -51,7 +51,7 @@ class _EndQueue:
         self._epoll = epoll
         self._fds: set[int] = set()
         self._callbacks: dict[int, Callable[[], object]] = {}
-        self._ended: list[int] = []
+        self._ended: dict[int, None] = {}  # in their order
 
     @classmethod
     def add(cls, loop: Loop, fd: int) -> bool:
@@ -88,8 +88,7 @@ class _EndQueue:
         if queue is None or fd not in queue._callbacks:
             return False
         del queue._callbacks[fd]
-        if fd in queue._ended:
-            queue._ended.remove(fd)
+        queue._ended.pop(fd, None)
         if not queue._callbacks:
             loop.remove_reader(queue._epoll.fileno())
         with cls._lock:
@@ -101,7 +100,8 @@ class _EndQueue:
         return True
 
     def _handle_ends(self) -> None:
-        self._ended += [fd for fd, _ in self._epoll.poll(0) if fd not in self._ended]
+        for fd, _ in self._epoll.poll(0):
+            self._ended.setdefault(fd)
         for fd in list(self._ended):
             if fd not in self._ended:
                 continue  # another's end has had it closed

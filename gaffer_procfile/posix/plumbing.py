@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 class Plumbing:
     """What a spawn needs: the process's ends (`stdio` and `extra`) and ours.
 
-    `input` is our end of stdin, `outputs` ours of stdout and stderr with their labels, `streams` ours
-    of the two-way pipes. What isn't connected is /dev/null. With `pty` (rows and columns) an output
-    is a pseudo-terminal instead of a pipe; with `tty` one terminal is all three, and the first label
-    is its. Raises OSError, with nothing left open.
+    `input` is our end of stdin, `outputs` ours of stdout and stderr with their labels, `streams` and
+    `stream_inputs` ours of the two-way pipes, to read from and to write to. What isn't connected is
+    /dev/null. With `pty` (rows and columns) an output is a pseudo-terminal instead of a pipe; with
+    `tty` one terminal is all three, and the first label is its. Raises OSError, with nothing left
+    open.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Plumbing:
         self.input: int | None = None
         self.outputs: list[tuple[str, int]] = []
         self.streams: list[tuple[str, int]] = []
+        self.stream_inputs: list[tuple[str, int]] = []
         try:
             if tty is not None and redirect_output:
                 self._open_terminal(redirect_output[0], tty)
@@ -49,7 +51,7 @@ class Plumbing:
     def _open_terminal(self, label: str, size: Size) -> None:
         from .pty import open_pty
 
-        ours, theirs = open_pty(*size)
+        ours, theirs = open_pty(*size, echo=True)
         self.outputs.append((label, ours))
         self.stdio.append(theirs)
         self.input = os.dup(ours)
@@ -81,8 +83,9 @@ class Plumbing:
 
             for label in labels:
                 ours, theirs = socket.socketpair()
-                self.streams.append((label, ours.detach()))
                 self.extra.append(theirs.detach())
+                self.streams.append((label, ours.detach()))
+                self.stream_inputs.append((label, os.dup(self.streams[-1][1])))  # closed by itself
 
     def close_theirs(self) -> None:
         """Close the process's ends: it has copies of its own, or it will never run."""
@@ -96,6 +99,6 @@ class Plumbing:
         if self.input is not None:
             os.close(self.input)
             self.input = None
-        for _label, fd in self.outputs + self.streams:
+        for _label, fd in self.outputs + self.streams + self.stream_inputs:
             os.close(fd)
-        self.outputs, self.streams = [], []
+        self.outputs, self.streams, self.stream_inputs = [], [], []

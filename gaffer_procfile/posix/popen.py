@@ -7,12 +7,13 @@ import os
 import subprocess
 
 from ..lean import Lock, signal
+from .spawn import IGNORED_BY_SHELLS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .spawn import Credentials
+    from .credentials import Credentials
 
 FIRST_EXTRA_FD = 3
 
@@ -35,9 +36,12 @@ def popen(
         pass_fds: Sequence[int] = (), move_fds: Callable[[], None] | None = None
     ) -> subprocess.Popen[bytes]:
         prepare = move_fds
-        if controls_terminal or signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+        ignored = [each for each in IGNORED_BY_SHELLS if signal.getsignal(each) == signal.SIG_IGN]
+        if controls_terminal or ignored or signal.pthread_sigmask(signal.SIG_BLOCK, ()):
 
             def prepare() -> None:
+                for signum in ignored:
+                    signal.signal(signum, signal.SIG_DFL)
                 signal.pthread_sigmask(signal.SIG_SETMASK, ())
                 if move_fds is not None:
                     move_fds()

@@ -10,16 +10,18 @@ import termios
 OUTPUT_FLAGS, LOCAL_FLAGS = 1, 3  # where they are in what tcgetattr gives
 
 
-def open_pty(rows: int, columns: int) -> tuple[int, int]:
+def open_pty(rows: int, columns: int, *, echo: bool = False) -> tuple[int, int]:
     """A pty that passes bytes on as they are: our end and the process's. Raises OSError.
 
-    Without echo, and without a CR before each LF. It controls no session by itself: then the end of
-    the session's leader would hang up on what its children still write.
+    Without a CR before each LF, and without `echo` of what is written to it, unless somebody is to type
+    into it. It controls no session by itself: then the end of the session's leader would hang up on
+    what its children still write.
     """
     ours, theirs = os.openpty()
     attributes = termios.tcgetattr(theirs)
     attributes[OUTPUT_FLAGS] &= ~termios.OPOST
-    attributes[LOCAL_FLAGS] &= ~(termios.ECHO | termios.ECHONL)
+    if not echo:
+        attributes[LOCAL_FLAGS] &= ~(termios.ECHO | termios.ECHONL)
     termios.tcsetattr(theirs, termios.TCSANOW, attributes)
     set_size(ours, rows, columns)
     return ours, theirs

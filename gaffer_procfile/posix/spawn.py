@@ -11,8 +11,12 @@ from . import system
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import ClassVar
 
+    from .credentials import Credentials
     from .plumbing import Plumbing
+
+    Owner = tuple[int | str | None, int | str | None]  # user and group, numbers or names
 
 NOT_FOUND = 127  # the exit statuses with which a shell says so
 NOT_EXECUTABLE = 126
@@ -20,8 +24,10 @@ STATUS_UNKNOWN = 255  # as asyncio has it
 TAKEN = "its exit status is unknown: something else in this program has taken it"
 
 _VARIABLE = r"\$(?:\{(\w+)\}|(\w+))"
+_LEAST_LIMIT = 256  # of descriptors, that a system begins with
 _is_sealed = False
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+IGNORED_BY_SHELLS = (signal.SIGINT, signal.SIGQUIT)  # for what they put into the background
 
 
 class CannotSpawn(Exception):
@@ -40,11 +46,14 @@ def split_args(args: str | Sequence[str] | None) -> list[str]:
     return _split(args) if isinstance(args, str) else list(args)
 
 
-def command_line(cmd: str, args: Sequence[str], env: Mapping[str, str], shell: bool) -> list[str]:
+def command_line(
+    cmd: str, args: Sequence[str], env: Mapping[str, str], shell: bool, expands: bool = True
+) -> list[str]:
     """The words to execute. `$NAME` is replaced from `env`, but for a shell, which does it itself."""
     if shell:
         return ["/bin/sh", "-c", f"{cmd} {_quote(args)}" if args else cmd]
-    return [expand(word, env) for word in [*_split(cmd), *args]]
+    words = [*_split(cmd), *args]
+    return [expand(word, env) for word in words] if expands else words
 
 
 def _split(text: str) -> list[str]:
@@ -66,49 +75,13 @@ def expand(word: str, env: Mapping[str, str]) -> str:
     return re.sub(_VARIABLE, lambda match: env.get(match[1] or match[2], match[0]), word)
 
 
-class Credentials:
-    """The user and groups to run as, looked up once, so that an unknown name is refused at once.
+def find_credentials(uid: int | str | None, gid: int | str | None) -> Credentials | None:
+    """Whom to run as, None for ourselves. Raises ValueError for a name that nobody has."""
+    if uid is None and gid is None:
+        return None
+    from .credentials import Credentials  # pwd and grp, for the few who ask for it
 
-    `uid` and `gid` are numbers or names. With a user alone, the group and the supplementary groups
-    are that user's. Raises ValueError for a name that the system doesn't know.
-    """
-
-    __slots__ = ("gid", "groups", "uid")
-
-    def __init__(self, uid: int | str | None, gid: int | str | None) -> None:
-        self.uid: int | None = None
-        self.gid: int | None = None
-        self.groups: list[int] | None = None
-        if gid is not None:
-            self.gid = _group_id(gid)
-            self.groups = [self.gid]
-        if uid is not None:
-            import pwd
-
-            try:
-                user = pwd.getpwnam(uid) if isinstance(uid, str) else pwd.getpwuid(uid)
-            except KeyError:
-                if isinstance(uid, str):
-                    raise ValueError(f"no such user: {uid!r}") from None
-                self.uid = uid  # a number needs no entry
-                self.groups = self.groups or []
-            else:
-                self.uid = user.pw_uid
-                self.gid = user.pw_gid if self.gid is None else self.gid
-                self.groups = os.getgrouplist(user.pw_name, self.gid)
-        if os.geteuid() != 0:
-            self.groups = None  # only root may set them; for itself a user has them already
-
-
-def _group_id(gid: int | str) -> int:
-    if isinstance(gid, int):
-        return gid
-    import grp
-
-    try:
-        return grp.getgrnam(gid).gr_gid
-    except KeyError:
-        raise ValueError(f"no such group: {gid!r}") from None
+    return Credentials(uid, gid)
 
 
 class Child:
@@ -119,10 +92,33 @@ class Child:
 
     __slots__ = ("_returncode", "pid", "reason")
 
+    unreaped: ClassVar[set[int]] = set()
+    """The pids of all of them."""
+    _let_go: ClassVar[list[Child]] = []
+
     def __init__(self, pid: int) -> None:
+        self._reap_let_go()
         self.pid = pid
+        self.unreaped.add(pid)
         self.reason: str | None = None
         self._returncode: int | None = None
+
+    def let_go(self) -> None:
+        """Leave it to the next one that is started to reap it: nobody waits for its end any more."""
+        self._let_go.append(self)
+
+    @classmethod
+    def _reap_let_go(cls) -> None:
+        running = []
+        for _ in range(len(cls._let_go)):
+            try:
+                # Out of it first: no other thread is to ask for its pid meanwhile.
+                child = cls._let_go.pop()
+            except IndexError:
+                break
+            if child.poll() is None:
+                running.append(child)
+        cls._let_go += running
 
     def poll(self) -> int | None:
         """Reap it if it has ended: its exit status, or minus the signal that killed it; else None.
@@ -136,8 +132,10 @@ class Child:
                 self.reason = TAKEN
                 self._returncode = STATUS_UNKNOWN
             else:
-                if pid:
-                    self._returncode = os.waitstatus_to_exitcode(status)
+                if not pid:
+                    return None
+                self._returncode = os.waitstatus_to_exitcode(status)
+            self.unreaped.discard(self.pid)
         return self._returncode
 
 
@@ -147,7 +145,7 @@ def start(
     open_plumbing: Callable[[], Plumbing],
     *,
     cwd: str | None,
-    credentials: Credentials | None,
+    owner: Owner,
     channels: Sequence[int],
     controls_terminal: bool,
 ) -> tuple[Child, Plumbing]:
@@ -157,7 +155,7 @@ def start(
     started.
     """
     try:
-        words = make_words()
+        words, credentials = make_words(), find_credentials(*owner)
         plumbing = open_plumbing()
         try:
             child = spawn(
@@ -178,6 +176,8 @@ def start(
         raise
     except OSError as error:
         raise describe_failure(error) from error
+    except ValueError as error:  # a user who isn't known any more, say
+        raise CannotSpawn(NOT_EXECUTABLE, str(error)) from error
     except Exception as error:
         raise CannotSpawn(NOT_EXECUTABLE, f"can't start a process: {error!r}") from error
     return child, plumbing
@@ -232,6 +232,19 @@ def seal_descriptors() -> None:
         _is_sealed = True
 
 
+def make_room(processes: int) -> None:
+    """Allow ourselves the descriptors that so many processes take, as far as we may."""
+    wanted = 64 + 5 * processes
+    if wanted <= _LEAST_LIMIT:
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
 def _is_direct(program: str, cwd: str | None, stdio: Sequence[int]) -> bool:
     """Whether posix_spawn(3) can do it: it looks nowhere, stays where we are, closes nothing."""
     return (
@@ -256,7 +269,7 @@ def _spawn_directly(words: Sequence[str], env: Mapping[str, str], stdio: Sequenc
         env,
         file_actions=[(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(stdio)],
         setsid=True,
-        setsigdef=_IGNORED_BY_PYTHON,
+        setsigdef=(*_IGNORED_BY_PYTHON, *IGNORED_BY_SHELLS),
         setsigmask=(),
     )
     return Child(pid)
@@ -273,7 +286,7 @@ def _explain(
     if cwd is not None and not os.path.isdir(cwd):
         return CannotSpawn(NOT_EXECUTABLE, f"no such directory: {cwd}")
     if error.errno == errno.EPERM and credentials is not None:
-        return CannotSpawn(NOT_EXECUTABLE, f"can't become user {credentials.uid}: {error.strerror}")
+        return CannotSpawn(NOT_EXECUTABLE, f"can't become {credentials}: {error.strerror}")
     if error.filename is None or error.errno in (
         errno.EAGAIN,
         errno.ENOMEM,

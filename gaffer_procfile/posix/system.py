@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,24 +59,34 @@ def group_exists(pgid: int) -> bool:
 
 
 class Row:
-    """A process as /proc shows it: `started` is in clock ticks since the system's start."""
+    """A process as /proc shows it: `started` is in clock ticks since the system's start.
 
-    __slots__ = ("group", "parent", "pid", "session", "started", "state")
+    `image` is what a fork has in common with its parent until it executes a program of its own: where
+    the stack begins, which is another place at each exec.
+    """
+
+    __slots__ = ("group", "image", "parent", "pid", "session", "started", "state")
 
     def __init__(self, pid: int, stat: bytes) -> None:
         # The command's name comes before, in parentheses, and may hold anything (see proc(5)).
-        fields = stat[stat.rindex(b")") + 2 :].split(None, 20)
+        fields = stat[stat.rindex(b")") + 2 :].split(None, 26)
         self.pid = pid
         self.state = fields[0]
         self.parent = int(fields[1])
         self.group = int(fields[2])
         self.session = int(fields[3])
         self.started = int(fields[19])
+        self.image = fields[25]
 
     @property
     def member(self) -> tuple[int, int]:
         """What tells it from all others: a pid is used again, but not with the same start."""
         return self.pid, self.started
+
+    @property
+    def age(self) -> float:
+        """Seconds since its start, to some hundredths."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - self.started / os.sysconf("SC_CLK_TCK")
 
     @property
     def has_ended(self) -> bool:
@@ -97,7 +108,14 @@ def process_table() -> Iterator[Row]:
 
 
 def children_of(pid: int) -> list[int]:
-    """The pids of a process's children; empty if it isn't there."""
+    """The pids of a process's children; empty if it isn't there, or can't be seen."""
+    try:
+        return _read_children(pid)
+    except PermissionError:
+        return []
+
+
+def _read_children(pid: int) -> list[int]:
     try:
         found: list[int] = []
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -122,7 +140,7 @@ def own_children() -> list[int]:
     """
     if has_process_table():
         try:
-            return children_of(os.getpid())
+            return _read_children(os.getpid())
         except OSError:
             pass  # no descriptor left, say: the other way needs none
     # Whoever isn't our child can't be waited for. Numbers are given out in turn, so ours is where to
@@ -143,11 +161,11 @@ def _is_own_child(pid: int) -> bool:
 
 
 def process_row(pid: int) -> Row | None:
-    """One process; None if it isn't there."""
+    """One process; None if it isn't there, or can't be seen: another user's, under hidepid (proc(5))."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             return Row(pid, file.read(1024))
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
 
 
@@ -156,7 +174,7 @@ def process_environment(pid: int) -> bytes:
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
             return file.readall()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return b""  # it has ended, or is somebody else's
 
 

@@ -10,7 +10,9 @@ from .listening import find_listeners, is_free
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+
+    from ..planning.options import MovePorts
 
 # Above what services usually have, below what systems give to outgoing connections.
 LOWEST = 10_000
@@ -61,15 +63,39 @@ def find_ports(
     return found, note
 
 
+def keep_ports(kept: Mapping[str, int]) -> MovePorts:
+    """As `take_ports`, for another plan of a run whose ports have been moved to `kept`.
+
+    Those stay where they are; what is new has others, also from now on claimed for us.
+    """
+
+    def take_others(
+        directory: str, first_ports: Mapping[str, int], counts: Mapping[str, int], _display: object
+    ) -> tuple[dict[str, int], None]:
+        others = [full for full in first_ports if full not in kept]
+        avoided = {
+            kept[full] + offset for full in kept for offset in range(_room(counts.get(full, 0)))
+        }
+        found = {**kept, **(_take_block(directory, others, counts, avoided) if others else {})}
+        return {full: found[full] for full in first_ports}, None
+
+    return take_others
+
+
 def _take_block(
-    directory: str, first_ports: Mapping[str, int], counts: Mapping[str, int]
+    directory: str,
+    names: Iterable[str],
+    counts: Mapping[str, int],
+    avoided: Container[int] = (),
 ) -> dict[str, int]:
     offsets: dict[str, int] = {}
     size = 0
-    for full in first_ports:
+    for full in names:
         offsets[full] = size
-        size += -(-max(counts.get(full, 0), 1) // ROOM) * ROOM
+        size += _room(counts.get(full, 0))
     for base in _bases(directory, size):
+        if any(port in avoided for port in range(base, base + size)):
+            continue
         moved = {full: base + offset for full, offset in offsets.items()}
         wanted = _running(moved, counts)
         if OURS.find_claimed(wanted) is None:
@@ -79,8 +105,17 @@ def _take_block(
     raise FormationError(f"no block of {size} ports is free from {LOWEST} to {HIGHEST}")
 
 
+def _room(count: int) -> int:
+    """How many ports an entry has, of which so many are used."""
+    return -(-max(count, 1) // ROOM) * ROOM
+
+
 def _running(first_ports: Mapping[str, int], counts: Mapping[str, int]) -> list[int]:
-    return [first_ports[full] + offset for full, count in counts.items() for offset in range(count)]
+    return [
+        first + offset
+        for full, first in first_ports.items()
+        for offset in range(counts.get(full, 0))
+    ]
 
 
 def _bases(directory: str, size: int) -> Iterator[int]:

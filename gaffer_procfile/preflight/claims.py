@@ -7,6 +7,7 @@ two that start at the same moment get different ports, and nothing is to be tidi
 from __future__ import annotations
 
 import fcntl
+import os
 
 from ..control import ControlError, open_shared
 
@@ -18,7 +19,7 @@ FILE = "ports"
 
 
 class Claims:
-    """This process's claims. Without a place for the file every claim is granted.
+    """This process's claims. Without a place for the file, or locks there, every claim is granted.
 
     To close any descriptor of that file would drop them all, so there is one for as long as we live.
     """
@@ -45,12 +46,15 @@ class Claims:
         if self._fd is None:
             try:
                 self._fd = open_shared(FILE)
-            except ControlError:
+            except (ControlError, OSError):
                 return True
         try:
             fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
         except (BlockingIOError, PermissionError):
             return False  # which of the two it is depends on the system
+        except OSError:
+            os.close(self._fd)
+            self._fd = None  # there are no locks, so none to release
         return True
 
 

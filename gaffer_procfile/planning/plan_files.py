@@ -25,6 +25,14 @@ class PlanFiles:
         return [path for path, state in self._states.items() if _state(path) != state]
 
 
+def as_seen_from_here(path: str) -> str:
+    """A whole path from the current directory; as it is where that was removed."""
+    try:
+        return os.path.relpath(path)
+    except OSError:
+        return path
+
+
 def _is_passing(path: str) -> bool:
     """Whether it is a pipe or the like, which is read once."""
     try:
