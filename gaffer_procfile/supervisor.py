@@ -79,9 +79,9 @@ class Supervisor:
         for number in range(1, state.numprocesses + 1):
             slot = state.slot(number)
             if slot.state == slots.PENDING:
-                if self._claims.must_wait(state, state.name, state.port(number)):
+                if not may_start or self._claims.must_wait(state, state.name, state.port(number)):
                     continue
-                may_start = may_start and (at_once or self._may_start(state))
+                may_start = at_once or self._may_start(state)
                 if may_start:
                     self._spawn(state, slot)
             elif slot.state == slots.STOPPING and slot.then == slots.REMOVED:

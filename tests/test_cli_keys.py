@@ -290,9 +290,8 @@ def test_keys_after_bg_and_fg(project: MakeProject) -> None:
     shell.read_until("Stopped")
     shell.send(b"bg\n")
     shell.read_until(r"\[1\]\+ .*start &")
-    shell.send(
-        b"sleep 0.7; fg\n"
-    )  # in the background it looks, and leaves the shell's terminal alone
+    # In the background it looks, and leaves the shell's terminal alone.
+    shell.send(b"sleep 0.7; fg\n")
     shell.read_until(r"start\r?$")
     wait_until(lambda: not echoes(shell), "the keys")
     shell.send(b"s")
@@ -303,7 +302,8 @@ def test_keys_after_bg_and_fg(project: MakeProject) -> None:
     shell.read_until(r"start\r?$")
     wait_until(lambda: not echoes(shell), "the keys")
     shell.send(b"q")
-    shell.read_until("worker.1 stopped")
+    shell.read_until("q: stopping")
+    shell.read_until(r"\$ ")  # before that, what is typed are keys
     shell.send(b"echo status $?; exit\n")
     shell.read_until("status 0")
     shell.wait()

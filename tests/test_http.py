@@ -109,6 +109,18 @@ def test_a_time_to_stop_that_is_changed_is_the_one_that_counts(serve_once: Serve
         assert served.manager.processes["web"].graceful_timeout == seconds
 
 
+def test_a_change_leaves_stopped_what_was_stopped(serve: Serve) -> None:
+    served = serve()
+    served.driver.sh("api:web", "exec sleep 600", numprocesses=2)
+    [_, second] = served.get("/instances")["instances"]
+    served.post(f"/instances/{second['id']}/stop")
+    served.driver.run_until_event("exit", "api:web")
+    assert served.ask("PATCH", "/processes/web", {"env": {"A": "1"}}).status == 202
+    served.driver.run_until_event("spawn", "api:web", 3)
+    instances = served.get("/instances")["instances"]
+    assert [each["state"] for each in instances] == ["running", "stopped"]
+
+
 def test_processes_are_stopped_started_and_restarted(serve: Serve) -> None:
     served = sleeping(serve())
     served.post("/processes/web/stop")

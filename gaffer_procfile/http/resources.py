@@ -178,7 +178,7 @@ class Resources:
         if "numprocesses" not in body:
             settings["numprocesses"] = state.numprocesses  # as it was scaled to
         cmd = body.get("cmd", state.cmd)
-        start = body.get("start", state.active)
+        start = body.get("start")  # None: but what was stopped
         _valid(lambda: self._manager.update_process(state.name, cmd, start=start, **settings))
         return self._process(state.name, 202)
 
