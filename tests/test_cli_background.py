@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli import MakeProject, Project, wait_until
+from cli import MakeProject, Project, Running, wait_until
 from cli import down as down
 from cli import project as project
 from cli import state as state
@@ -240,7 +240,8 @@ def test_what_is_wrong_is_said_once(project: MakeProject, down: list[Project]) -
     assert made.run("start", "-qD").error().startswith("-D stands alone")
 
 
-def test_ctrl_c_while_it_comes_up(project: MakeProject) -> None:
+def coming_up(project: MakeProject) -> tuple[Project, Running]:
+    """A start in the background that waits, as its process never gets ready."""
     made = project(
         {
             "gaffer.yaml": f"""
@@ -251,6 +252,11 @@ processes:
     )
     running = made.spawn("start", "-D")
     wait_until(lambda: made.path("started").exists(), "web's start")
+    return made, running
+
+
+def test_ctrl_c_while_it_comes_up(project: MakeProject) -> None:
+    made, running = coming_up(project)
     running.signal(2)
     assert running.wait() == -2
     assert "Ctrl-C: stopping what has been started" in running.text
@@ -260,16 +266,7 @@ processes:
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_signal_while_it_comes_up(project: MakeProject, signum: signal.Signals) -> None:
     """Whoever sends it knows the number of the waiting one, and means what it has started."""
-    made = project(
-        {
-            "gaffer.yaml": f"""
-processes:
-  web: {{command: 'touch started; {SLEEP}', ready: {{log: never}}}}
-"""
-        }
-    )
-    running = made.spawn("start", "-D")
-    wait_until(lambda: made.path("started").exists(), "web's start")
+    made, running = coming_up(project)
     running.signal(signum)
     running.signal(signum)  # as timeout(1) does: to it, and to its group
     assert running.wait() == -signum
